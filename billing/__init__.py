@@ -1,0 +1,1 @@
+"""Customers, the catalogue, providers, payments and refunds."""

@@ -1,0 +1,1 @@
+"""The API frame every route shares: errors, parsing, pagination, schema."""

@@ -1,0 +1,1 @@
+"""Domain events: the transactional outbox, its dispatch to subscribers, and the mail queue."""

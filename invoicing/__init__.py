@@ -1,0 +1,1 @@
+"""Invoices, items, credit notes, numbering and tax."""

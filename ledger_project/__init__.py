@@ -1,0 +1,1 @@
+"""Composition: settings, URLs, Celery, health checks and the supervisor of embedded services."""

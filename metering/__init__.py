@@ -1,0 +1,1 @@
+"""Meters, usage events and their aggregation."""

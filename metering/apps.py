@@ -1,0 +1,9 @@
+"""Metering: the Django application."""
+
+from django.apps import AppConfig
+
+
+class MeteringConfig(AppConfig):
+    """Meters, usage events and their aggregation."""
+
+    name = "metering"

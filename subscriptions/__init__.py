@@ -1,0 +1,1 @@
+"""Subscriptions, proration, renewal runs, dunning and entitlements."""

@@ -1,0 +1,1 @@
+"""Tenants, applications, memberships, service keys, settings, the audit trail, row-level security and the registries that later apps fill."""

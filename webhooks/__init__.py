@@ -1,0 +1,1 @@
+"""Inbound provider events, outbound endpoints and their deliveries."""
