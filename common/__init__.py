@@ -1,1 +1,4 @@
-"""The kernel: money, time, ids, errors, crypto, state machines, egress guard and the API frame. No models, no billing words."""
+"""The kernel: money, time, ids, errors, crypto, state machines, egress guard and the API frame.
+
+No models, no billing words.
+"""
