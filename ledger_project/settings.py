@@ -48,7 +48,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "tenants.api.frame.ApiFrameMiddleware",
+    "common.api.frame.ApiFrameMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -83,8 +83,9 @@ def database_settings(url: str) -> dict[str, Any]:
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(parts.hostname or "") if not parts.netloc.rpartition("@")[2].lower().startswith("%2f") else
-        unquote(parts.netloc.rpartition("@")[2].partition(":")[0]),
+        "HOST": unquote(parts.hostname or "")
+        if not parts.netloc.rpartition("@")[2].lower().startswith("%2f")
+        else unquote(parts.netloc.rpartition("@")[2].partition(":")[0]),
         "PORT": str(parts.port or ""),
         # One persistent connection per thread: the number of threads is the bound on writers (docs/adr).
         "CONN_MAX_AGE": None if env.bool("DATABASE_PERSISTENT", default=True) else 0,
@@ -101,7 +102,7 @@ DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default=_services.get("databa
 REDIS_URL = env.str("REDIS_URL", default=_services.get("redisUrl", "redis://localhost:6379/0"))
 DATABASES = {"default": database_settings(DATABASE_URL)}
 # Names of the four roles (docs/adr). The application's is whoever DATABASE_URL connects as.
-DATABASE_APP_ROLE = DATABASES["default"]["USER"] or "ledger_app"
+DATABASE_APP_ROLE = str(DATABASES["default"]["USER"]) or "ledger_app"
 DATABASE_SCAN_ROLE = env.str("DATABASE_SCAN_ROLE", default="ledger_scan")
 DATABASE_BACKUP_ROLE = env.str("DATABASE_BACKUP_ROLE", default="ledger_backup")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -182,7 +183,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SCHEMA_COERCE_PATH_PK": False,
-    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "POSTPROCESSING_HOOKS": ["common.api.schema.security_schemes"],
 }
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)

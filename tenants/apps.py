@@ -1,9 +1,16 @@
 """Tenants: the Django application."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+from tenants.grants import grant_tables
 
 
 class TenantsConfig(AppConfig):
-    """Tenants, applications, memberships, service keys, settings, the audit trail, row-level security and the registries that later apps fill."""
+    """Tenants, applications, memberships, service keys, settings, the audit trail and row-level security."""
 
     name = "tenants"
+
+    def ready(self) -> None:
+        """Grant the application's role its tables after each migration run."""
+        post_migrate.connect(grant_tables, dispatch_uid="tenants.grant_tables")

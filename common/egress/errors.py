@@ -18,7 +18,7 @@ class UrlRule(StrEnum):
     ADDRESS = "address"
 
 
-class UrlNotAllowed(Exception):  # noqa: N818 - named like the other refusals of the domain
+class UrlNotAllowed(Exception):
     """A URL that Ledger will not call.
 
     `message` names the rule in plain English; `details` holds one item `{"path", "code", "message"}` as the API's error
@@ -47,7 +47,7 @@ class ExchangeFailure(StrEnum):
     PROTOCOL = "protocol"
 
 
-class ExchangeFailed(Exception):  # noqa: N818 - an outcome callers record, not a programming error
+class ExchangeFailed(Exception):
     """No complete HTTP answer was received; `kind` says at which step, `message` is safe to show to the tenant."""
 
     def __init__(self, kind: ExchangeFailure, message: str) -> None:

@@ -236,7 +236,7 @@ def _read_body(response: http.client.HTTPResponse, limit: int) -> tuple[bytes, b
     return bytes(received[: min(filled, limit)]), filled > limit
 
 
-class _TooMuchFraming(Exception):  # noqa: N818 - private signal between the two classes of this file
+class _TooMuchFraming(Exception):
     """More bytes arrived than body and headers of a reasonable answer take."""
 
 

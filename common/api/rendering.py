@@ -1,0 +1,27 @@
+"""Answers as bytes: orjson, camelCase already, nothing left to a renderer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django.http import HttpResponse
+
+
+def dumps(value: Any) -> bytes:
+    """JSON bytes; integers beyond 64 bits never occur in answers (amounts are bounded by 10^15)."""
+    return orjson.dumps(value)
+
+
+def json_response(status: int, value: Any, *, headers: dict[str, str] | None = None) -> HttpResponse:
+    """A JSON answer; 204 has no body."""
+    return body_response(status, b"" if status == 204 else dumps(value), headers=headers)
+
+
+def body_response(status: int, body: bytes, *, headers: dict[str, str] | None = None) -> HttpResponse:
+    """An answer whose bytes exist already, as replays do."""
+    if not body:
+        response = HttpResponse(status=status, headers=headers)
+        del response["Content-Type"]
+        return response
+    return HttpResponse(body, status=status, content_type="application/json; charset=utf-8", headers=headers)

@@ -1,0 +1,1 @@
+"""The API frame that knows tenants: identity, scopes, limits, idempotency and the base view."""

@@ -1,0 +1,43 @@
+"""Closed lists of the tenants app."""
+
+from django.db.models import TextChoices
+
+
+class Role(TextChoices):
+    """What a staff member may do in a tenant (scopes per role: `tenants.scopes`)."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+    READ_ONLY = "read_only", "Read-only"
+
+
+class TenantStatus(TextChoices):
+    """A suspended tenant's keys and members are refused."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class ProrationPolicy(TextChoices):
+    """How a change within a period is charged."""
+
+    EXACT = "exact"
+    DAY = "day"
+    NONE = "none"
+
+
+class AuditOutcome(TextChoices):
+    """Whether the audited act took place."""
+
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+
+
+class JobStatus(TextChoices):
+    """The life of a long-running job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"

@@ -1,0 +1,24 @@
+"""Errors of the tenants app."""
+
+from common.errors import Conflict, RuleViolation
+
+
+class TenantExists(Conflict):
+    """The slug is taken."""
+
+    code = "already_exists"
+    message = "A tenant with this slug exists already."
+
+
+class UserExists(Conflict):
+    """The e-mail address is taken."""
+
+    code = "already_exists"
+    message = "A user with this e-mail address exists already."
+
+
+class UnknownScopes(RuleViolation):
+    """A service key was asked for with scopes that do not exist."""
+
+    code = "unknown_scope"
+    message = "Some of the scopes do not exist."

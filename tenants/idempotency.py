@@ -1,0 +1,106 @@
+"""Idempotency keys of mutating requests: what makes two requests the same, and how an answer is kept."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection
+
+from common.canonical import canonical_json
+from common.errors import IdempotencyConflict, IdempotencyInProgress, InvalidIdempotencyKey
+from tenants.models import IdempotencyKey
+
+PRIMARY_KEY = "tenants_idempotencykey_pkey"
+_SHAPE = re.compile(r"[\x20-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A request under a key: who, which key, and what exactly was asked."""
+
+    tenant_id: UUID
+    key: str
+    fingerprint: bytes
+
+    @property
+    def id(self) -> UUID:
+        """The row's primary key."""
+        return key_id(self.tenant_id, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The first answer, to be repeated byte for byte."""
+
+    status: int
+    body: bytes
+    location: str | None
+
+
+def key_id(tenant_id: UUID, key: str) -> UUID:
+    """The primary key of a key's row: the first 128 bits of SHA-256 over tenant and key."""
+    return UUID(bytes=hashlib.sha256(tenant_id.bytes + key.encode()).digest()[:16])
+
+
+def read_key(header: str | None) -> str | None:
+    """The key of a header, or None without one. 1 to 255 printable ASCII characters, else `InvalidIdempotencyKey`."""
+    if header is None:
+        return None
+    if not _SHAPE.fullmatch(header):
+        raise InvalidIdempotencyKey()
+    return header
+
+
+def fingerprint(method: str, path: str, query: Iterable[tuple[str, str]], body: Any) -> bytes:
+    """What makes requests the same: method, path, query and JSON value, whatever the order of keys and parameters."""
+    digest = hashlib.sha256()
+    for part in (method.encode(), path.encode(), repr(sorted(query)).encode(), canonical_json(body)):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()
+
+
+def find_answer(guard: Guard, *, now: dt.datetime) -> StoredAnswer | None:
+    """The stored answer of the key, or None when it is free. An expired key is free and is removed.
+
+    Raises `IdempotencyConflict` when the key stands for another request. `now` is real time.
+    """
+    row = IdempotencyKey.objects.filter(tenant_id=guard.tenant_id, id=guard.id).first()
+    if row is None:
+        return None
+    if row.expires_at <= now:
+        row.delete()
+        return None
+    if bytes(row.fingerprint) != guard.fingerprint or row.key != guard.key:
+        raise IdempotencyConflict()
+    return StoredAnswer(status=row.status, body=row.body.encode(), location=row.location)
+
+
+def lock_key(guard: Guard) -> None:
+    """Hold the key for this transaction; `IdempotencyInProgress` when another holds it. A crash releases it."""
+    number = int.from_bytes(guard.id.bytes[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        row = cursor.fetchone()
+    if not row or not row[0]:
+        raise IdempotencyInProgress()
+
+
+def store_answer(guard: Guard, answer: StoredAnswer, *, expires_at: dt.datetime) -> None:
+    """Keep the answer, last of all in the effect's transaction. `IntegrityError` when the key was used meanwhile."""
+    IdempotencyKey.objects.create(
+        id=guard.id, tenant_id=guard.tenant_id, key=guard.key, fingerprint=guard.fingerprint,
+        status=answer.status, body=answer.body.decode(), location=answer.location, expires_at=expires_at,
+    )  # fmt: skip
+
+
+def is_key_collision(error: BaseException) -> bool:
+    """Whether an integrity error means that the key's row exists already."""
+    cause = error.__cause__ if isinstance(error, IntegrityError) else error
+    name = getattr(getattr(cause, "diag", None), "constraint_name", None)
+    return bool(name == PRIMARY_KEY)

@@ -1,0 +1,83 @@
+"""What a lower app must ask of a higher one. Higher apps fill these in `AppConfig.ready()`; order is registration order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+
+class Eraser(Protocol):
+    """Removes the personal data of one customer from the tables of one app, inside the tenant's transaction."""
+
+    def __call__(self, *, tenant_id: UUID, customer_id: UUID, at: dt.datetime) -> int:
+        """Erase and return how many rows were changed. Must be repeatable."""
+
+
+class RetentionBlocker(Protocol):
+    """Says why a customer's data may not be erased yet."""
+
+    def __call__(self, *, tenant_id: UUID, customer_id: UUID) -> str | None:
+        """A reason for people ("2 unpaid invoices"), or None."""
+
+
+class InUseGuard(Protocol):
+    """Says why an object may not be deleted."""
+
+    def __call__(self, *, tenant_id: UUID, object_id: UUID) -> str | None:
+        """A reason for people ("has an open invoice"), or None."""
+
+
+class DueSource(Protocol):
+    """Work that becomes due as a clock moves: sweeps ask it of real time, test clocks of theirs."""
+
+    def __call__(self, *, tenant_id: UUID, until: dt.datetime, customer_id: UUID | None) -> dt.datetime | None:
+        """Run everything due at or before `until`; the instant of the next work, or None."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[T]):
+    name: str
+    function: T
+
+
+class Registry(Generic[T]):
+    """Named functions of one kind, optionally per object type."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[tuple[str, str], _Entry[T]] = {}
+
+    def register(self, name: str, function: T, *, entity: str = "") -> None:
+        """Add `function` under a unique `name`; raises ValueError when the name is taken by another."""
+        known = self._entries.get((entity, name))
+        if known is not None and known.function is not function:
+            raise ValueError(f"{self.kind} {name!r} is registered twice")
+        self._entries[(entity, name)] = _Entry(name, function)
+
+    def unregister(self, name: str, *, entity: str = "") -> None:
+        """Remove one; for tests and plug-ins."""
+        self._entries.pop((entity, name), None)
+
+    def entries(self, entity: str = "") -> Iterator[tuple[str, T]]:
+        """Names and functions registered for `entity`, in order of registration."""
+        for (kind, _), entry in list(self._entries.items()):
+            if kind == entity:
+                yield entry.name, entry.function
+
+
+erasers: Registry[Eraser] = Registry("eraser")
+retention_blockers: Registry[RetentionBlocker] = Registry("retention blocker")
+in_use_guards: Registry[InUseGuard] = Registry("in-use guard")
+due_sources: Registry[DueSource] = Registry("due source")
+
+
+def reasons_in_use(entity: str, *, tenant_id: UUID, object_id: UUID) -> list[str]:
+    """Why the object may not be deleted; empty when nothing holds it."""
+    found = (guard(tenant_id=tenant_id, object_id=object_id) for _, guard in in_use_guards.entries(entity))
+    return [reason for reason in found if reason]

@@ -1,0 +1,39 @@
+"""Reads of the tenants app. Everything but `all_tenants` needs the tenant's scope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import connection
+
+from common.errors import NotFound
+from tenants.models import Tenant, TenantSettings, User
+
+
+def get_settings(*, tenant_id: UUID) -> TenantSettings:
+    """The tenant's settings; `NotFound` when the tenant does not exist."""
+    settings = TenantSettings.objects.filter(tenant_id=tenant_id).first()
+    if settings is None:
+        raise NotFound("This tenant does not exist.")
+    return settings
+
+
+def get_tenant(*, tenant_id: UUID) -> Tenant:
+    """The tenant of the current scope."""
+    tenant = Tenant.objects.filter(id=tenant_id).first()
+    if tenant is None:
+        raise NotFound("This tenant does not exist.")
+    return tenant
+
+
+def all_tenants() -> Sequence[tuple[UUID, str]]:
+    """Ids and slugs of all tenants, by slug. For operators' commands and sweeps; crosses tenants through its own function."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, slug FROM tenants_all() ORDER BY slug")
+        return [(row[0], row[1]) for row in cursor.fetchall()]
+
+
+def find_user(*, email: str) -> User | None:
+    """The user with this e-mail address, whatever its case."""
+    return User.objects.filter(email__iexact=email.strip()).first()

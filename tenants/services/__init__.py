@@ -1,0 +1,1 @@
+"""What changes tenants, staff, service keys, settings and jobs."""

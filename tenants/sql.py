@@ -1,0 +1,103 @@
+"""SQL of the audit trail: the generic trigger function, and UUIDv7 made by the database."""
+
+UUID7 = """
+CREATE FUNCTION ledger_uuid7() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+    -- 48 bits of milliseconds, version 7, variant 2, the rest random: what uuidv7() of PostgreSQL 18 gives, on 15 too.
+    SELECT encode(
+        set_bit(set_bit(
+            overlay(uuid_send(gen_random_uuid())
+                PLACING substring(int8send(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                FROM 1 FOR 6),
+            52, 1), 53, 1),
+        'hex')::uuid
+$$
+"""
+
+AUDIT = """
+CREATE FUNCTION ledger_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Arguments: entity, hidden columns, ignored columns, verbs by status. See tenants.isolation.Audited.
+DECLARE
+    hidden constant text[] := TG_ARGV[1]::text[];
+    ignored constant text[] := TG_ARGV[2]::text[];
+    context constant jsonb := COALESCE(NULLIF(current_setting('ledger.context', true), ''), '{}')::jsonb;
+    old_row jsonb;
+    new_row jsonb;
+    whole jsonb;
+    before_values jsonb;
+    after_values jsonb;
+    verb text := lower(TG_OP) || 'd';
+    secret text;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        whole := to_jsonb(NEW);
+        verb := 'created';
+        after_values := jsonb_strip_nulls(whole) - ignored - '{id,tenant_id}'::text[];
+    ELSIF TG_OP = 'DELETE' THEN
+        whole := to_jsonb(OLD);
+        before_values := jsonb_strip_nulls(whole) - ignored - '{id,tenant_id}'::text[];
+    ELSE
+        old_row := to_jsonb(OLD);
+        new_row := to_jsonb(NEW);
+        whole := new_row;
+        SELECT jsonb_object_agg(key, old_row -> key), jsonb_object_agg(key, value)
+            INTO before_values, after_values
+            FROM jsonb_each(new_row)
+            WHERE value IS DISTINCT FROM old_row -> key AND key <> ALL (ignored);
+        IF after_values IS NULL THEN
+            RETURN NULL;
+        END IF;
+        IF after_values ? 'status' THEN
+            verb := COALESCE(TG_ARGV[3]::jsonb ->> (new_row ->> 'status'), new_row ->> 'status');
+        END IF;
+    END IF;
+    FOREACH secret IN ARRAY hidden LOOP
+        IF before_values ? secret THEN
+            before_values := jsonb_set(before_values, ARRAY[secret], '"***"');
+        END IF;
+        IF after_values ? secret THEN
+            after_values := jsonb_set(after_values, ARRAY[secret], '"***"');
+        END IF;
+    END LOOP;
+    INSERT INTO tenants_auditentry (
+        id, tenant_id, action, entity_type, entity_id, actor_type, actor_id, trace_id, ip_address, reason,
+        before, after, outcome, created_at
+    ) VALUES (
+        ledger_uuid7(),
+        COALESCE(whole ->> 'tenant_id', whole ->> 'id')::uuid,
+        TG_ARGV[0] || '.' || verb,
+        TG_ARGV[0],
+        (whole ->> 'id')::uuid,
+        COALESCE(context ->> 'actorType', 'database'),
+        COALESCE(context ->> 'actorId', session_user),
+        COALESCE(context ->> 'traceId', ''),
+        NULLIF(context ->> 'ip', ''),
+        NULLIF(context ->> 'reason', ''),
+        before_values, after_values, 'succeeded', clock_timestamp()
+    );
+    RETURN NULL;
+END
+$$
+"""
+
+REFUSE_CHANGE = """
+CREATE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% rows are never changed or deleted', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
+END
+$$
+"""
+
+AUDIT_APPEND_ONLY = """
+CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON tenants_auditentry
+    FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change()
+"""
+
+BUMP_VERSION = """
+CREATE FUNCTION ledger_bump_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.version := OLD.version + 1;
+    RETURN NEW;
+END
+$$
+"""

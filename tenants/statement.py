@@ -1,0 +1,130 @@
+"""One statement in one round trip: the transport of hot effects.
+
+`set_config` for tenant and audit context and the prepared statement travel in one pipeline up to one Sync, which is an
+implicit transaction. Results are read after Sync, so that whoever sees an answer sees a commit. Waiting happens in
+`poll`, because libpq's `PQgetResult` would block with the GIL held.
+
+Parameters travel as text and are cast in the statement (`$1::uuid`): what libpq sends does not depend on the adapters
+of psycopg, and a NULL or a small integer never changes the statement's types.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import select
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import psycopg
+from django.db import connection
+from psycopg import pq
+
+from tenants.context import Context
+
+_SET_CONTEXT = b"SELECT set_config('ledger.tenant_id', $1, true), set_config('ledger.context', $2, true)"
+_SET_NAME = b"ledger_set_context"
+
+Parameter = UUID | str | int | bytes | dt.datetime | None
+
+
+class HotStatement:
+    """A statement with `$1::type` parameters that is prepared once per connection and run in one round trip."""
+
+    def __init__(self, name: str, sql: str) -> None:
+        self.name = name.encode()
+        self.sql = sql.encode()
+
+    def run(self, context: Context, parameters: Sequence[Parameter]) -> list[tuple[bytes | None, ...]]:
+        """Execute for `context` and return the rows, each value as the text PostgreSQL prints, after the commit.
+
+        Raises the `psycopg.Error` of the server's refusal: nothing has happened then. Raises
+        `psycopg.OperationalError` when the connection was lost: the outcome is unknown, and the idempotency key tells
+        on the next try. Inside an open transaction of the caller it takes part in that transaction.
+        """
+        connection.ensure_connection()
+        wrapper = connection.connection
+        assert wrapper is not None
+        try:
+            return _exchange(wrapper, self, context, [as_text(value) for value in parameters])
+        except psycopg.OperationalError:
+            connection.errors_occurred = True
+            raise
+        finally:
+            if wrapper.pgconn.status != pq.ConnStatus.OK or wrapper.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+                # Out of step or gone: the next user of this thread gets a fresh connection.
+                connection.close()
+
+
+def as_text(value: Parameter) -> bytes | None:
+    """A parameter in PostgreSQL's text format. `bool` is no parameter: as an int it would read as one."""
+    match value:
+        case None:
+            return None
+        case str():
+            return value.encode()
+        case bytes():
+            return b"\\x" + value.hex().encode()
+        case dt.datetime():
+            return value.isoformat().encode()
+        case _:
+            return str(value).encode()
+
+
+_prepared: WeakKeyDictionary[Any, set[bytes]] = WeakKeyDictionary()
+
+
+def _exchange(
+    wrapper: psycopg.Connection[Any], statement: HotStatement, context: Context, values: Sequence[bytes | None]
+) -> list[tuple[bytes | None, ...]]:
+    pgconn = wrapper.pgconn
+    known = _prepared.setdefault(wrapper, set())
+    if statement.name not in known:
+        if not known:
+            _require(pgconn.prepare(_SET_NAME, _SET_CONTEXT))
+        _require(pgconn.prepare(statement.name, statement.sql))
+        known.add(statement.name)
+    pgconn.enter_pipeline_mode()
+    setting = context.audit_setting().encode()
+    pgconn.send_query_prepared(_SET_NAME, [str(context.tenant_id).encode(), setting])
+    pgconn.send_query_prepared(statement.name, values)
+    pgconn.pipeline_sync()
+    result, refusal = _drain(pgconn)
+    pgconn.exit_pipeline_mode()
+    if refusal is not None:
+        raise psycopg.errors.error_from_result(refusal)
+    if result is None:
+        return []
+    return [tuple(result.get_value(row, column) for column in range(result.nfields)) for row in range(result.ntuples)]
+
+
+def _require(result: pq.abc.PGresult) -> None:
+    if result.status == pq.ExecStatus.FATAL_ERROR:
+        raise psycopg.errors.error_from_result(result)
+
+
+def _drain(pgconn: pq.abc.PGconn) -> tuple[pq.abc.PGresult | None, pq.abc.PGresult | None]:
+    """Send everything and read up to Sync: the last rows, and the first refusal."""
+    result = refusal = None
+    waiting = select.poll()
+    waiting.register(pgconn.socket, select.POLLIN)
+    while pgconn.flush():
+        # The server may be sending while we are: read, or both sides wait for each other.
+        waiting.modify(pgconn.socket, select.POLLIN | select.POLLOUT)
+        waiting.poll()
+        pgconn.consume_input()
+    waiting.modify(pgconn.socket, select.POLLIN)
+    while True:
+        while pgconn.is_busy():
+            waiting.poll()
+            pgconn.consume_input()
+        answer = pgconn.get_result()
+        if answer is None:
+            continue
+        if answer.status == pq.ExecStatus.PIPELINE_SYNC:
+            return result, refusal
+        if answer.status == pq.ExecStatus.FATAL_ERROR:
+            refusal = refusal or answer
+        elif answer.status == pq.ExecStatus.TUPLES_OK:
+            result = answer
