@@ -159,7 +159,7 @@ class LedgerSchema(AutoSchema):
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema = super()._map_basic_serializer(serializer, direction)
-        schema["properties"] = {camel(name): value for name, value in schema.get("properties", {}).items()}
+        schema["properties"] = {camel(name): _whatever(value) for name, value in schema.get("properties", {}).items()}
         if "required" in schema:
             schema["required"] = sorted(camel(name) for name in schema["required"])
         if isinstance(serializer, InputSerializer):
@@ -169,6 +169,11 @@ class LedgerSchema(AutoSchema):
                 if name not in required:
                     schema["properties"][name] = _nullable(value)
         return schema
+
+
+def _whatever(schema: dict[str, Any]) -> dict[str, Any]:
+    """`any value, or null`, which null satisfies twice, as `any value`."""
+    return {} if schema.get("oneOf") == [{}, {"type": "null"}] else schema
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:

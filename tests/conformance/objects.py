@@ -92,7 +92,7 @@ def path_prefix(route: Route) -> str:
     """The id prefix of the one parameter in the route's path. Raises LookupError when it is not known here."""
     names = re.findall(r"{(\w+)}", route.path)
     collection = route.path.split("/")[2]
-    if names != ["id"] or collection not in COLLECTIONS:
+    if len(names) != 1 or collection not in COLLECTIONS:
         raise LookupError(f"{route}: name its objects in {__name__}.COLLECTIONS and what makes them in FACTORIES")
     return COLLECTIONS[collection]
 
