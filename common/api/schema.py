@@ -155,11 +155,11 @@ class LedgerSchema(AutoSchema):
             schema = super()._map_serializer_field(field, direction, bypass_extensions)
         else:
             schema = append_meta(dict(field.json_schema()), self._get_serializer_field_meta(field, direction))
-        return schema
+        return _whatever(schema)
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema = super()._map_basic_serializer(serializer, direction)
-        schema["properties"] = {camel(name): _whatever(value) for name, value in schema.get("properties", {}).items()}
+        schema["properties"] = {camel(name): value for name, value in schema.get("properties", {}).items()}
         if "required" in schema:
             schema["required"] = sorted(camel(name) for name in schema["required"])
         if isinstance(serializer, InputSerializer):
