@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from common.errors import Problem, RuleViolation
+
 
 class UrlRule(StrEnum):
     """The rule a refused URL breaks; appears as `code` in `UrlNotAllowed.details`."""
@@ -18,22 +20,19 @@ class UrlRule(StrEnum):
     ADDRESS = "address"
 
 
-class UrlNotAllowed(Exception):
-    """A URL that Ledger will not call.
+class UrlNotAllowed(RuleViolation):
+    """422: a URL that Ledger will not call. `message` names the rule; `details` repeats it with the rule as its code.
 
-    `message` names the rule in plain English; `details` holds one item `{"path", "code", "message"}` as the API's error
-    envelope wants it. A host name that resolves to an address inside the network is refused without naming the
-    address: the caller may be a tenant, and the answer must not become a way to read the internal DNS.
+    A host name that resolves to an address inside the network is refused without naming the address: the caller may be
+    a tenant, and the answer must not become a way to read the internal DNS.
     """
 
     code = "url_not_allowed"
-    status = 422
+    message = "The URL may not be called."
 
     def __init__(self, rule: UrlRule, message: str, *, path: str = "url") -> None:
-        super().__init__(message)
+        super().__init__(message, details=[Problem(path, rule.value, message)])
         self.rule = rule
-        self.message = message
-        self.details: list[dict[str, str]] = [{"path": path, "code": rule.value, "message": message}]
 
 
 class ExchangeFailure(StrEnum):

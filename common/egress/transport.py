@@ -49,7 +49,8 @@ class Response:
     """An answer of any status, a redirect too.
 
     `headers` has lower-case names, repeated ones joined by a comma. `body` is what came over the wire, never unpacked;
-    `truncated` says that there was more of it. `remote_address` is the address that was checked and connected to.
+    `truncated` says that there was more of it. Headers and body are the peer's words: a text column of PostgreSQL takes
+    them only after NUL is replaced. `remote_address` is the address that was checked and connected to.
     """
 
     status: int

@@ -3,6 +3,7 @@
 import pytest
 
 from common.egress import EgressPolicy, ExchangeFailed, ExchangeFailure, UrlNotAllowed, UrlRule, check_url, send
+from common.errors import Problem
 from tests.common.egress.hostile_urls import HOSTILE_URLS, HostileUrl
 
 every_hostile_url = pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_hostile_url_is_refused_at_registration_by_the_rule_it_breaks(hostile):
     refusal = caught.value
     assert refusal.rule is hostile.rule
     assert (refusal.code, refusal.status) == ("url_not_allowed", 422)
-    assert refusal.details == [{"path": "url", "code": hostile.rule.value, "message": refusal.message}]
+    assert refusal.details == [Problem("url", hostile.rule.value, refusal.message)]
 
 
 @every_hostile_url
