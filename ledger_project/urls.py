@@ -17,4 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/openapi", OpenApiView.as_view()),
     path("api/docs", DocsView.as_view()),
     path("", include("tenants.api.urls")),
+    path("", include("billing.api.urls")),
+    path("", include("invoicing.api.urls")),
 ]
