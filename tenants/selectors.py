@@ -28,7 +28,7 @@ def get_tenant(*, tenant_id: UUID) -> Tenant:
 
 
 def all_tenants() -> Sequence[tuple[UUID, str]]:
-    """Ids and slugs of all tenants, by slug. For operators' commands and sweeps; crosses tenants through its own function."""
+    """Ids and slugs of all tenants, by slug, for commands and sweeps: crosses tenants through a function of its own."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, slug FROM tenants_all() ORDER BY slug")
         return [(row[0], row[1]) for row in cursor.fetchall()]

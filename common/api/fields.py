@@ -26,7 +26,7 @@ def refuse(code: str, message: str) -> serializers.ValidationError:
 
 
 class TextField(serializers.Field[str, Any, str, Any]):
-    """A trimmed string of `min_length` to `max_length` characters. Control characters are refused, except in `multiline`."""
+    """A trimmed string of `min_length` to `max_length` characters. Line breaks are refused, except in `multiline`."""
 
     def __init__(self, *, max_length: int, min_length: int = 1, multiline: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -242,7 +242,7 @@ def read_instant(text: str, *, zone: str | None) -> dt.datetime:
 
 
 class MetadataField(serializers.Field[dict[str, Any], Any, dict[str, str], Any]):
-    """At most 50 pairs of strings: key up to 40 characters, value up to 500. With `merge`, a null value removes its key."""
+    """At most 50 pairs of strings: key up to 40 characters, value up to 500. With `merge`, null removes its key."""
 
     def __init__(self, *, merge: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -108,7 +108,7 @@ def problems(detail: Any, path: str = "") -> Iterator[Problem]:
     elif isinstance(detail, list):
         for index, inner in enumerate(detail):
             if isinstance(inner, ErrorDetail):
-                code = inner.code if inner.code in _OWN_CODES else _CODES.get(inner.code, "invalid")
+                code = inner.code if inner.code in _OWN_CODES else _CODES.get(str(inner.code), "invalid")
                 yield Problem(path=path, code=code, message=str(inner))
             else:
                 yield from problems(inner, f"{path}[{index}]")
