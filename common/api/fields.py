@@ -265,7 +265,9 @@ class MetadataField(serializers.Field[dict[str, Any], Any, dict[str, str], Any])
             raise refuse("too_long", "At most 50 pairs.")
         for key, value in data.items():
             name = key.strip()
-            if not name:
+            if name in values:
+                errors[key] = refuse("invalid", "This key is given twice.").detail
+            elif not name:
                 errors[key] = refuse("too_short", "A key may not be empty.").detail
             elif len(name) > 40:
                 errors[key] = refuse("too_long", "A key has at most 40 characters.").detail

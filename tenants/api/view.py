@@ -35,6 +35,7 @@ from tenants.context import Context
 from tenants.identity import Caller
 from tenants.models import TenantSettings
 from tenants.scope import tenant_scope
+from tenants.scopes import ANY_READ
 from tenants.selectors import get_settings
 
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -120,7 +121,8 @@ class TenantView(APIView):
         if declared is None:
             raise MethodNotAllowed(sorted(self.allowed_methods))
         if not caller_of(request).may(declared.scope):
-            raise InsufficientScope(f"This call needs the scope {declared.scope}.")
+            needed = "any read scope" if declared.scope == ANY_READ else f"the scope {declared.scope}"
+            raise InsufficientScope(f"This call needs {needed}.")
         self.check_throttles(request)
 
     @property
