@@ -73,7 +73,7 @@ class InvoicesView(TenantView):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """POST checks the service key again in its statement, so a cached one will do."""
-        return [CachedKeyAuthentication() if self.request.method == "POST" else LedgerAuthentication()]
+        return [CachedKeyAuthentication() if getattr(self.request, "method", None) == "POST" else LedgerAuthentication()]
 
     @operation("invoices:read", "List invoices", answers={200: InvoiceOutput}, filters=FILTERS, paged=True)
     def get(self, call: Call) -> Answer:

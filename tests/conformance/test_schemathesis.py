@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,13 +14,14 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.transport import Response
+from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.stateful import OpenAPIStateMachine
 
 from common.ids import new_id
 from tenants.models import Tenant
 from tests.clients import Api
 from tests.conformance.contract import METHODS, Route, the_document
-from tests.conformance.objects import Owner, objects_of, path_prefix
+from tests.conformance.objects import FACTORIES, Owner, objects_of, path_prefix
 
 CONFIG = {
     "checks": {
@@ -73,6 +75,51 @@ def send(case: Case, owner: Owner) -> Response:
     return response
 
 
+# What to put in place of a value that the document allows and the service refuses; anything else is left out.
+BETTER = {"invalid_currency": "EUR", "invalid_datetime": "2026-05-01T00:00:00Z", "required": "ada"}
+
+
+def send_until_accepted(case: Case, ask: Callable[[], Response]) -> Response:
+    """Send a request, and again with the fields that `details` names set right, as a careful caller would."""
+    response = ask()
+    for _ in range(5):
+        if not set_all_right(case, response):
+            break
+        response = ask()
+    return response
+
+
+def set_all_right(case: Case, response: Response) -> bool:
+    """Change the body as the refusal asks for. False when the request was meant to be wrong, or nothing can be done."""
+    if response.status_code not in (400, 404) or not allowed_by_document(case) or not isinstance(case.body, dict):
+        return False
+    body, problems = copy.deepcopy(case.body), response.json().get("details", [])
+    if not problems or not all(set_right(body, one["path"], one["code"]) for one in problems):
+        return False
+    case.body = body
+    return True
+
+
+def allowed_by_document(case: Case) -> bool:
+    """Whether the request was generated as a valid one."""
+    return case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
+
+
+def set_right(body: Any, path: str, code: str) -> bool:
+    """Give the field at `path`, as in `items[0].unitPrice`, a value that will do. False when there is no such field."""
+    *before, last = [int(name) if name.isdigit() else name for name in re.findall(r"[^.\[\]]+", path)]
+    try:
+        for name in before:
+            body = body[name]
+        if code in BETTER:
+            body[last] = BETTER[code]
+        else:
+            del body[last]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
+
+
 def make_key_fresh(case: Case) -> None:
     """Generated keys are often the same, and would show nothing but conflicts; keys that are refused stay."""
     key = (case.headers or {}).get(KEY)
@@ -82,21 +129,26 @@ def make_key_fresh(case: Case) -> None:
 
 def explore(case: Case, owner: Owner) -> None:
     """As generated, and once more for objects that exist where the path names one."""
-    send(case, owner)
+    send_until_accepted(case, lambda: send(case, owner))
     if "{" in case.operation.path and case.method.lower() in METHODS:
         [name] = case.path_parameters
         for identity in objects_of(path_prefix(Route(case.operation.path, case.method)), owner):
             case.path_parameters[name] = identity
-            send(case, owner)
+            send_until_accepted(case, lambda: send(case, owner))
 
 
 def machine_of(owner: Owner) -> type[OpenAPIStateMachine]:
-    """Sequences of calls: what one answers is what the next one asks about."""
+    """Sequences of calls: what one answers is what the next one asks about. Some objects exist from the start."""
+    for prefix in FACTORIES:
+        objects_of(prefix, owner)
     base: Any = document.as_state_machine()
 
     class Workflow(base):  # type: ignore[misc]
         def before_call(self, case: Case) -> None:
             make_key_fresh(case)
+
+        def call(self, case: Case, **kwargs: Any) -> Response:
+            return send_until_accepted(case, lambda: case.call(**kwargs))
 
         def get_call_kwargs(self, case: Case) -> dict[str, Any]:
             return {"headers": owner.api.headers}
@@ -118,7 +170,7 @@ def test_answers_are_those_of_the_document_at_length(case: Case, owner: Owner):
 
 
 def test_sequences_of_calls(owner: Owner):
-    machine_of(owner).run(settings=settings(SETTINGS, max_examples=25, stateful_step_count=8))
+    machine_of(owner).run(settings=settings(SETTINGS, max_examples=60, stateful_step_count=10))
 
 
 @pytest.mark.long
