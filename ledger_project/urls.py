@@ -9,4 +9,5 @@ handler500 = "common.api.frame.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("tenants.api.urls")),
     path("", include("billing.api.urls")),
+    path("", include("invoicing.api.urls")),
 ]
