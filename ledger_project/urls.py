@@ -6,4 +6,8 @@ handler400 = "common.api.frame.bad_request"
 handler404 = "common.api.frame.not_found"
 handler500 = "common.api.frame.server_error"
 
-urlpatterns: list[URLPattern | URLResolver] = [path("", include("tenants.api.urls"))]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("tenants.api.urls")),
+    path("", include("billing.api.urls")),
+    path("", include("invoicing.api.urls")),
+]

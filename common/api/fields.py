@@ -289,3 +289,11 @@ def merge_metadata(current: Mapping[str, str], change: Mapping[str, str | None])
     """PATCH of metadata: given pairs replace, null removes; more than 50 pairs afterwards are refused by the caller."""
     merged = {**current, **change}
     return {key: value for key, value in merged.items() if value is not None}
+
+
+class NumberOutput(serializers.Field[Any, Any, Any, Any]):
+    """Documents a number that is an integer where it is whole, else a decimal string."""
+
+    def json_schema(self) -> dict[str, Any]:
+        """For the OpenAPI document."""
+        return {"oneOf": [{"type": "integer"}, {"type": "string", "format": "decimal"}]}

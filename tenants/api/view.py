@@ -182,19 +182,25 @@ class TenantView(APIView):
         return parse_json(raw)
 
     def answer(self, request: Request) -> HttpResponse:
-        """Validate, guard and run the handler in one transaction."""
+        """Read the call and run it."""
         call = self.new_call(request)
+        return self.run(call, self.read_key(request, call))
+
+    def read_key(self, request: Request, call: Call) -> str | None:
+        """The idempotency key of a mutating call; required where the operation says so."""
         key = idempotency.read_key(request.META.get("HTTP_IDEMPOTENCY_KEY")) if request.method in _MUTATING else None
         if key is None and call.operation.key_required:
             raise MissingIdempotencyKey()
-        handler: Callable[..., Answer] = getattr(self, (request.method or "get").lower())
-        if request.method == "HEAD":
-            handler = self.get  # type: ignore[attr-defined]
+        return key
+
+    def run(self, call: Call, key: str | None) -> HttpResponse:
+        """Validate, guard and run the handler in one transaction."""
+        method = "get" if call.request.method == "HEAD" else (call.request.method or "get").lower()
+        handler: Callable[..., Answer] = getattr(self, method)
         if key is None:
             with tenant_scope(call.context):
                 self.validate(call)
-                answer = handler(call, **self.kwargs)
-                return finish(answer)
+                return finish(handler(call, **self.kwargs))
         try:
             with tenant_scope(call.context):
                 self.validate(call)

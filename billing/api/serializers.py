@@ -1,0 +1,110 @@
+"""Shapes of customers and products on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from billing.enums import BillingInterval, ProductType, VatStatus
+from common.api.address import AddressInput, AddressOutput
+from common.api.fields import (
+    AmountField,
+    BooleanField,
+    ChoiceField,
+    CurrencyField,
+    EmailField,
+    MetadataField,
+    PatternField,
+    TextField,
+)
+from common.api.serializers import InputSerializer
+
+LOCALE = r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?"
+VAT_ID = r"[A-Za-z0-9][A-Za-z0-9 ./+*-]{0,62}[A-Za-z0-9+*]"
+
+
+class CustomerChange(InputSerializer):
+    """PATCH of a customer: null clears, `address` is replaced as a whole, `metadata` is merged."""
+
+    name = TextField(max_length=255, required=False, allow_null=True)
+    email = EmailField(required=False, allow_null=True)
+    currency = CurrencyField(required=False, allow_null=True)
+    locale = PatternField(
+        max_length=16, min_length=2, pattern=LOCALE, hint="Expected a language such as en, de or pt-BR.",
+        required=False, allow_null=True,
+    )  # fmt: skip
+    address = AddressInput(required=False, allow_null=True)
+    vat_id = PatternField(
+        max_length=64, min_length=2, pattern=VAT_ID, hint="Expected a VAT number such as DE123456789.", required=False,
+        allow_null=True,
+    )  # fmt: skip
+    tax_exempt = BooleanField(required=False)
+    metadata = MetadataField(required=False)
+
+
+class CustomerInput(CustomerChange):
+    """A new customer."""
+
+    external_id = TextField(max_length=255, required=False)
+
+
+class CustomerOutput(serializers.Serializer[Any]):
+    """A customer."""
+
+    id = serializers.CharField()
+    object = serializers.CharField()
+    external_id = serializers.CharField(allow_null=True)
+    name = serializers.CharField(allow_null=True)
+    email = serializers.CharField(allow_null=True)
+    currency = serializers.CharField(allow_null=True)
+    locale = serializers.CharField(allow_null=True)
+    address = AddressOutput(allow_null=True)
+    vat_id = serializers.CharField(allow_null=True)
+    vat_status = serializers.ChoiceField(choices=VatStatus.values, allow_null=True)
+    tax_exempt = serializers.BooleanField()
+    balance = serializers.IntegerField(help_text="Minor units; negative: we owe the customer.")
+    test_clock_id = serializers.CharField(allow_null=True)
+    erased_at = serializers.DateTimeField(allow_null=True)
+    metadata = serializers.DictField(child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class ProductChange(InputSerializer):
+    """PATCH of a product: everything but its type."""
+
+    name = TextField(max_length=255, required=False)
+    description = TextField(max_length=5000, multiline=True, required=False, allow_null=True)
+    price = AmountField(required=False, allow_null=True)
+    currency = CurrencyField(required=False, allow_null=True)
+    interval = ChoiceField(BillingInterval.values, required=False, allow_null=True)
+    prorate_on_change = BooleanField(required=False)
+    active = BooleanField(required=False)
+    metadata = MetadataField(required=False)
+
+
+class ProductInput(ProductChange):
+    """A new product."""
+
+    name = TextField(max_length=255)
+    type = ChoiceField(ProductType.values, aliases={"one-time": ProductType.ONE_TIME.value})
+
+
+class ProductOutput(serializers.Serializer[Any]):
+    """A product."""
+
+    id = serializers.CharField()
+    object = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField(allow_null=True)
+    type = serializers.ChoiceField(choices=ProductType.values)
+    price = serializers.IntegerField(allow_null=True, help_text="Minor units of `currency`.")
+    currency = serializers.CharField(allow_null=True)
+    interval = serializers.ChoiceField(choices=BillingInterval.values, allow_null=True)
+    prorate_on_change = serializers.BooleanField()
+    active = serializers.BooleanField()
+    provider_refs = serializers.DictField(child=serializers.CharField())
+    metadata = serializers.DictField(child=serializers.CharField())
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()

@@ -1,0 +1,192 @@
+"""Creating, changing, finding and deleting customers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+
+from billing.enums import VatStatus
+from billing.errors import CustomerErased, CustomerExists, CustomerInUse, CustomerMismatch
+from billing.models import Customer
+from billing.models.customer import EXTERNAL_ID_UNIQUE
+from billing.representations import customer_body
+from billing.selectors import customers, find_customer_by_external_id, get_customer, lock_customer
+from billing.services.metadata import merged_metadata
+from common.constraints import violated_constraint, violated_table
+from events.publishing import DomainEvent, publish
+from tenants.registries import reasons_in_use
+
+CUSTOMER_CREATED = "customer.created"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerDetails:
+    """What a request about something else says of the customer. It fills what is empty and overwrites nothing."""
+
+    name: str | None = None
+    email: str | None = None
+    address: Mapping[str, str | None] | None = None
+    vat_id: str | None = None
+    locale: str | None = None
+
+
+def create_customer(
+    *, tenant_id: UUID, at: dt.datetime, trace_id: str = "", external_id: str | None = None, name: str | None = None,
+    email: str | None = None, currency: str | None = None, locale: str | None = None,
+    address: Mapping[str, str | None] | None = None, vat_id: str | None = None, tax_exempt: bool = False,
+    metadata: Mapping[str, str] | None = None,
+) -> Customer:  # fmt: skip
+    """A new customer; publishes `customer.created`. Raises `CustomerExists` when the external id is taken."""
+    customer = Customer(
+        tenant_id=tenant_id, external_id=external_id, name=name, email=email, currency=currency, locale=locale,
+        address=address, vat_id=vat_id, vat_status=_new_vat_status(vat_id), tax_exempt=tax_exempt,
+        metadata=dict(metadata or {}), created_at=at, updated_at=at,
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            customer.save(force_insert=True)
+    except IntegrityError as refused:
+        if violated_constraint(refused) != EXTERNAL_ID_UNIQUE:
+            raise
+        raise CustomerExists() from refused
+    _announce(customer, at=at, trace_id=trace_id)
+    return customer
+
+
+def update_customer(*, tenant_id: UUID, customer_id: UUID, at: dt.datetime, changes: Mapping[str, Any]) -> Customer:
+    """The customer with `changes` (by column; None clears) applied; `metadata` is merged, its nulls remove.
+
+    Raises `NotFound`, `CustomerErased`, and `InvalidRequest` when the merged metadata are too many. A new VAT number is
+    unverified again.
+    """
+    customer = lock_customer(tenant_id=tenant_id, customer_id=customer_id)
+    if customer.erased_at is not None:
+        raise CustomerErased()
+    changed = dict(changes)
+    if "metadata" in changed:
+        changed["metadata"] = merged_metadata(customer.metadata, changed["metadata"])
+    if "vat_id" in changed and changed["vat_id"] != customer.vat_id:
+        changed["vat_status"] = _new_vat_status(changed["vat_id"])
+    return _save(customer, changed, at=at)
+
+
+def delete_customer(*, tenant_id: UUID, customer_id: UUID) -> None:
+    """Remove a customer that nothing refers to. Raises `NotFound`, and `CustomerInUse` with the reasons.
+
+    Higher apps say through the in-use guards why they hold a customer; what none of them explains, the foreign keys
+    still refuse.
+    """
+    customer = lock_customer(tenant_id=tenant_id, customer_id=customer_id)
+    reasons = reasons_in_use("customer", tenant_id=tenant_id, object_id=customer_id)
+    if reasons:
+        raise CustomerInUse(reasons)
+    try:
+        with transaction.atomic():
+            customer.delete()
+    except ProtectedError as refused:
+        kinds = {str(row._meta.verbose_name_plural) for row in refused.protected_objects}
+        raise CustomerInUse([f"{kind} refer to it" for kind in sorted(kinds)]) from refused
+    except IntegrityError as refused:
+        raise CustomerInUse([f"rows of {violated_table(refused)} refer to it"]) from refused
+
+
+def resolve_customer(
+    *, tenant_id: UUID, at: dt.datetime, external_id: str | None = None, customer_id: UUID | None = None,
+    details: CustomerDetails | None = None, trace_id: str = "",
+) -> Customer:  # fmt: skip
+    """The customer that a document names, by id or by external id; an unknown external id creates the customer.
+
+    `details` fill the customer's empty fields. Of concurrent creations under one external id one makes the row and the
+    others wait for it and use it. Raises `NotFound` (path `customerId`), `CustomerMismatch` when both names are given
+    and differ, `CustomerErased`, and ValueError when neither is given.
+    """
+    details = details or CustomerDetails()
+    if customer_id is not None:
+        customer = get_customer(tenant_id=tenant_id, customer_id=customer_id, path="customerId")
+        if external_id is not None and customer.external_id != external_id:
+            raise CustomerMismatch()
+    elif external_id is not None:
+        known = find_customer_by_external_id(tenant_id=tenant_id, external_id=external_id)
+        if known is None:
+            known, created = _find_or_create(
+                tenant_id=tenant_id, external_id=external_id, details=details, at=at, trace_id=trace_id
+            )
+            if created:
+                return known
+        customer = known
+    else:
+        raise ValueError("A customer is named by its id or by its external id.")
+    if customer.erased_at is not None:
+        raise CustomerErased()
+    return _fill_empty(customer, details, at=at)
+
+
+def _find_or_create(
+    *, tenant_id: UUID, external_id: str, details: CustomerDetails, at: dt.datetime, trace_id: str
+) -> tuple[Customer, bool]:
+    """The customer of the external id and whether it was made here. A concurrent creation is waited for."""
+    wanted = Customer(
+        tenant_id=tenant_id, external_id=external_id, vat_status=_new_vat_status(details.vat_id), created_at=at,
+        updated_at=at, **asdict(details),
+    )  # fmt: skip
+    # ON CONFLICT DO NOTHING: unlike a unique violation it leaves the caller's transaction usable without a savepoint.
+    Customer.objects.bulk_create([wanted], ignore_conflicts=True)
+    # A statement of its own, because only a later snapshot sees the row that the conflict was with.
+    row = customers(tenant_id=tenant_id).get(external_id=external_id)
+    if row.id != wanted.id:
+        return row, False
+    _announce(row, at=at, trace_id=trace_id)
+    return row, True
+
+
+def _fill_empty(customer: Customer, details: CustomerDetails, *, at: dt.datetime) -> Customer:
+    if not _missing(customer, details):
+        return customer
+    customer = lock_customer(tenant_id=customer.tenant_id, customer_id=customer.id)
+    if customer.erased_at is not None:
+        raise CustomerErased()
+    missing = _missing(customer, details)
+    if "vat_id" in missing:
+        missing["vat_status"] = _new_vat_status(missing["vat_id"])
+    return _save(customer, missing, at=at)
+
+
+def _missing(customer: Customer, details: CustomerDetails) -> dict[str, Any]:
+    """The given details that the customer does not have yet."""
+    return {
+        name: value for name, value in asdict(details).items() if value is not None and getattr(customer, name) is None
+    }
+
+
+def _save(customer: Customer, changes: Mapping[str, Any], *, at: dt.datetime) -> Customer:
+    """Write what really differs. The version is the database's: the trigger counts, the row in hand follows it."""
+    differing = {name: value for name, value in changes.items() if getattr(customer, name) != value}
+    if not differing:
+        return customer
+    for name, value in differing.items():
+        setattr(customer, name, value)
+    customer.updated_at = at
+    customer.save(update_fields=[*differing, "updated_at"])
+    customer.version += 1
+    return customer
+
+
+def _new_vat_status(vat_id: str | None) -> str | None:
+    return VatStatus.UNVERIFIED.value if vat_id else None
+
+
+def _announce(customer: Customer, *, at: dt.datetime, trace_id: str) -> None:
+    publish(
+        DomainEvent(
+            type=CUSTOMER_CREATED, object_type="customer", object_id=customer.id, data=customer_body(customer),
+            occurred_at=at,
+        ),
+        tenant_id=customer.tenant_id,
+        trace_id=trace_id,
+    )  # fmt: skip

@@ -1,0 +1,27 @@
+"""Recording payments."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from uuid import UUID
+
+from billing.enums import PaymentStatus
+from billing.models import Payment
+
+MANUAL_PROVIDER = "manual"
+
+
+def record_manual_payment(
+    *, tenant_id: UUID, customer_id: UUID, amount: int, currency: str, method: str, reference: str | None,
+    paid_at: dt.datetime, at: dt.datetime, metadata: Mapping[str, str] | None = None,
+) -> Payment:  # fmt: skip
+    """A payment that arrived outside every provider, succeeded at once. `amount` is in minor units, at least 1.
+
+    `paid_at` is when the money moved, `at` when it is recorded. The caller says what it pays; nothing is published here.
+    """
+    return Payment.objects.create(
+        tenant_id=tenant_id, customer_id=customer_id, amount=amount, currency=currency, method=method,
+        reference=reference, provider=MANUAL_PROVIDER, status=PaymentStatus.SUCCEEDED, paid_at=paid_at,
+        metadata=dict(metadata or {}), created_at=at, updated_at=at,
+    )  # fmt: skip

@@ -1,0 +1,36 @@
+"""The events of an invoice. Their data is the invoice as the API shows it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from events.publishing import DomainEvent, publish
+from invoicing.enums import InvoiceStatus
+
+CREATED = "invoice.created"
+FINALISED = "invoice.finalised"
+PAID = "invoice.paid"
+VOIDED = "invoice.voided"
+PAST_DUE = "invoice.past_due"
+UNCOLLECTIBLE = "invoice.uncollectible"
+
+
+def announced_by_issuing(status: str, *, created: bool) -> list[str]:
+    """What is announced when a document gets its number: `paid` too when there is nothing to pay."""
+    types = [CREATED] if created else []
+    types.append(FINALISED)
+    if status == InvoiceStatus.PAID:
+        types.append(PAID)
+    return types
+
+
+def announce(
+    types: Iterable[str], *, tenant_id: UUID, invoice_id: UUID, body: dict[str, Any], at: dt.datetime, trace_id: str
+) -> None:
+    """Publish events of one invoice in the caller's transaction."""
+    for name in types:
+        event = DomainEvent(type=name, object_type="invoice", object_id=invoice_id, data=body, occurred_at=at)
+        publish(event, tenant_id=tenant_id, trace_id=trace_id)

@@ -1,0 +1,1 @@
+"""What changes invoices, one module per business verb."""
