@@ -36,7 +36,11 @@ def backup_role() -> str:
 
 
 def prepare_database(
-    owner_url: str, app_url: str, *, superuser_url: str | None = None, notice: Callable[[str], None] = lambda _text: None
+    owner_url: str,
+    app_url: str,
+    *,
+    superuser_url: str | None = None,
+    notice: Callable[[str], None] = lambda _text: None,
 ) -> None:
     """Create what is missing: the database, the roles, their memberships and rights to connect. Runs again harmlessly.
 
@@ -52,7 +56,9 @@ def prepare_database(
         with psycopg.connect(superuser, autocommit=True) as connection:
             _create_role(connection, owner, "LOGIN CREATEDB")
     _create_database(superuser or _with_database(owner_url, "postgres"), owner_url, database, owner)
-    with psycopg.connect(_with_database(superuser, database) if superuser else owner_url, autocommit=True) as connection:
+    with psycopg.connect(
+        _with_database(superuser, database) if superuser else owner_url, autocommit=True
+    ) as connection:
         _create_role(connection, app, "LOGIN", password=unquote(urlsplit(app_url).password or ""))
         _create_role(connection, scan_role(), "NOLOGIN")
         _create_backup_role(connection, notice)
@@ -92,7 +98,9 @@ def refuse_privileged_connection(app_url: str) -> None:
 def _user(url: str) -> str:
     user = unquote(urlsplit(url).username or "")
     if not user:
-        raise DatabaseNotPrepared("DATABASE_URL and DATABASE_OWNER_URL must each name a role (postgres://role@host/name).")
+        raise DatabaseNotPrepared(
+            "DATABASE_URL and DATABASE_OWNER_URL must each name a role (postgres://role@host/name)."
+        )
     return user
 
 
@@ -101,12 +109,7 @@ def _with_database(url: str, database: str) -> str:
 
 
 def _create_database(maintenance_url: str, owner_url: str, database: str, owner: str) -> None:
-    try:
-        psycopg.connect(owner_url, connect_timeout=10).close()
-    except psycopg.OperationalError as problem:
-        if "does not exist" not in str(problem):
-            raise
-    else:
+    if _database_exists(maintenance_url, owner_url, database):
         return
     statement = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(owner))
     try:
@@ -117,6 +120,17 @@ def _create_database(maintenance_url: str, owner_url: str, database: str, owner:
             f"The database {database} does not exist and {owner} could not create it ({problem}). As an administrator run:\n"
             f"  {statement.as_string()};"
         ) from problem
+
+
+def _database_exists(maintenance_url: str, owner_url: str, database: str) -> bool:
+    try:
+        with psycopg.connect(maintenance_url, connect_timeout=10) as connection:
+            row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
+            return row is not None
+    except psycopg.OperationalError:
+        # A hosted server may keep its owner out of the maintenance database.
+        psycopg.connect(owner_url, connect_timeout=10).close()
+        return True
 
 
 def _exists(connection: psycopg.Connection, role: str) -> bool:
@@ -148,15 +162,12 @@ def _create_backup_role(connection: psycopg.Connection, notice: Callable[[str], 
             f'role of their own, an administrator runs: CREATE ROLE "{backup_role()}" LOGIN BYPASSRLS;'
         )
         return
-    connection.execute(sql.SQL("GRANT pg_read_all_data TO {}").format(sql.Identifier(backup_role()))) if _may_grant(
-        connection, "pg_read_all_data"
-    ) else None
+    if _may_grant(connection, "pg_read_all_data"):
+        connection.execute(sql.SQL("GRANT pg_read_all_data TO {}").format(sql.Identifier(backup_role())))
 
 
 def _may_grant(connection: psycopg.Connection, role: str) -> bool:
-    row = connection.execute(
-        "SELECT pg_has_role(current_user, %s, 'MEMBER WITH ADMIN OPTION')", [role]
-    ).fetchone()
+    row = connection.execute("SELECT pg_has_role(current_user, %s, 'MEMBER WITH ADMIN OPTION')", [role]).fetchone()
     return bool(row and row[0])
 
 

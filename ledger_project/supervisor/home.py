@@ -136,7 +136,9 @@ class Home:
         raise SystemExit("No temporary directory is open to the account nobody. Set TMPDIR or LEDGER_HOME.")
 
     def _is_ours(self, folder: Path) -> bool:
-        return folder.is_absolute() and folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid()
+        return (
+            folder.is_absolute() and folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid()
+        )
 
     def secrets(self) -> dict[str, str]:
         """The keys of this instance, made at its first start (`secrets.json`, mode 600)."""

@@ -11,34 +11,35 @@ ROTATE_AT_BYTES = 20_000_000
 class SharedLog:
     """Writes `name | line` to standard output and to `<LEDGER_HOME>/log/ledger.log` (one older file is kept)."""
 
-    def __init__(self, folder: Path, *, quiet: bool = False) -> None:
-        """`quiet` leaves standard output to others; the file gets everything."""
-        folder.mkdir(mode=0o700, exist_ok=True)
+    def __init__(self, folder: Path) -> None:
+        """Appends to the file of earlier runs."""
         self._path = folder / "ledger.log"
         self._file = self._path.open("ab", buffering=0)
-        self._console = not quiet
+        self._terminal = True
 
-    def line(self, name: str, text: bytes | str) -> None:
-        """Write one line of the process `name`."""
+    def line(self, name: str, text: bytes | str, *, terminal: bool = True) -> None:
+        """Write one line of the process `name`; to the file only, unless `terminal`."""
         body = text.encode(errors="replace") if isinstance(text, str) else text
         record = name.encode() + b" | " + body.rstrip() + b"\n"
         self._file.write(record)
         if self._file.tell() > ROTATE_AT_BYTES:
             self._rotate()
-        if self._console:
+        if terminal:
             self._write(record)
 
     def say(self, text: str) -> None:
-        """Tell the person at the terminal something, without a name in front; also when processes are quiet."""
+        """Tell the person at the terminal something, without a name in front. Not kept: it may be a password."""
         self._write(text.encode() + b"\n")
 
     def _write(self, record: bytes) -> None:
+        if not self._terminal:
+            return
         try:
             sys.stdout.buffer.write(record)
             sys.stdout.buffer.flush()
         except (OSError, ValueError):
             # The reader of a pipe went away, or the terminal was closed: what runs goes on, the file has it all.
-            self._console = False
+            self._terminal = False
 
     def _rotate(self) -> None:
         self._file.close()

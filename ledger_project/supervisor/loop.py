@@ -11,7 +11,7 @@ from types import FrameType
 
 from ledger_project.supervisor.home import Home
 from ledger_project.supervisor.log import SharedLog
-from ledger_project.supervisor.process import Child, Program
+from ledger_project.supervisor.process import Child, Output, Program
 from ledger_project.supervisor.tether import Watcher, needs_watcher
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -54,6 +54,10 @@ class Supervisor:
         """Start `program` and start it again whenever it ends."""
         self._children[program.name] = Child(program, run_folder=self.home.run, watcher=self._watcher)
         self._start_due()
+
+    def pid(self, name: str) -> int | None:
+        """The process of the child `name`, while it runs."""
+        return self._children[name].pid
 
     def run_once(self, program: Program) -> int:
         """Run `program` to its end while everything else goes on; the exit code. Raises `Stopping`."""
@@ -126,8 +130,8 @@ class Supervisor:
         for name, child in self._children.items():
             if child.running or name in self._codes or time.monotonic() < child.start_at:
                 continue
-            if child.start() and child.output is not None:
-                self._selector.register(child.output, selectors.EVENT_READ, data=name)
+            if child.start() and child.pipe is not None:
+                self._selector.register(child.pipe, selectors.EVENT_READ, data=child.program)
 
     def _forward_output(self, timeout: float) -> bool:
         ready = self._selector.select(timeout)
@@ -141,15 +145,21 @@ class Supervisor:
                 continue
             *lines, rest = (self._partial.pop(key.fd, b"") + chunk).split(b"\n")
             for line in lines:
-                self.log.line(key.data, line)
+                self._log(key.data, line)
             if chunk:
                 self._partial[key.fd] = rest
                 continue
             if rest:
-                self.log.line(key.data, rest)
+                self._log(key.data, rest)
             self._selector.unregister(key.fd)
             os.close(key.fd)
         return bool(ready)
+
+    def _log(self, program: Program, text: bytes) -> None:
+        if program.output is Output.PLAIN:
+            self.log.say(text.decode(errors="replace"))
+        else:
+            self.log.line(program.name, text, terminal=program.output is Output.NAMED)
 
     def _ask_to_stop(self, _signum: int, _frame: FrameType | None) -> None:
         self.asked_to_stop = True

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from ledger_project.supervisor.home import ServiceUser
@@ -19,9 +20,17 @@ LONGEST_DELAY_SECONDS = 5.0
 STABLE_AFTER_SECONDS = 10.0
 
 
+class Output(Enum):
+    """Where the lines of a program go, besides the log file."""
+
+    NAMED = "to the terminal, with its name in front"
+    PLAIN = "to the terminal as they are: they are meant for the person there"
+    FILE = "nowhere: of interest only when it failed"
+
+
 @dataclass(frozen=True)
 class Program:
-    """What to run. `stop_signal` asks it to end in order; `orphan_signal` reaches it when the supervisor itself dies."""
+    """What to run. `stop_signal` asks it to end in order; `orphan_signal` reaches it when the supervisor dies."""
 
     name: str
     argv: tuple[str, ...]
@@ -31,6 +40,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
     grace_seconds: float = 10.0
+    output: Output = Output.NAMED
 
 
 class Child:
@@ -39,7 +49,7 @@ class Child:
     def __init__(self, program: Program, *, run_folder: Path, watcher: Watcher | None) -> None:
         """Nothing is started yet; `run_folder` takes the pid file and the lock."""
         self.program = program
-        self.output: int | None = None
+        self.pipe: int | None = None
         self.start_at = 0.0
         self._run_folder = run_folder
         self._watcher = watcher
@@ -53,12 +63,17 @@ class Child:
         return self._run_folder / f"{self.program.name}.pid"
 
     @property
+    def pid(self) -> int | None:
+        """Its process, while it runs."""
+        return self._process.pid if self._process else None
+
+    @property
     def running(self) -> bool:
         """Whether it was started and has not been seen to end."""
         return self._process is not None
 
     def start(self) -> bool:
-        """Start it, from the main thread. False when processes of its former life still hold its lock: try again soon.
+        """Start it, from the main thread. False while processes of its former life hold its lock: try again soon.
 
         The lock is inherited by the child and by whatever it forks. So two PostgreSQLs or two Redis never share one data
         folder, not even when the former one is still shutting down after its supervisor was killed.
@@ -94,7 +109,7 @@ class Child:
         if self._watcher:
             self._watcher.watch(self._process.pid, self.program.orphan_signal)
         os.set_blocking(reading, False)
-        self.output = reading
+        self.pipe = reading
         self._started_at = time.monotonic()
         self.pid_file.write_text(f"{self._process.pid}\n")
         return True

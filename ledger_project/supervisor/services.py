@@ -10,11 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
-
 from ledger_project.supervisor.home import Home, may_pass
 from ledger_project.supervisor.loop import Failed, Supervisor
-from ledger_project.supervisor.process import Program
+from ledger_project.supervisor.process import Output, Program
 
 OWNER_ROLE = "ledger_owner"
 APP_ROLE = "ledger_app"
@@ -58,7 +56,7 @@ class PostgreSQL:
                 grace_seconds=30,
             )
         )
-        supervisor.wait_until(self._answers, what="PostgreSQL")
+        supervisor.wait_until(lambda: self._is_ready(supervisor.pid(self.name)), what="PostgreSQL")
 
     def url(self, role: str, database: str = DATABASE) -> str:
         """The URL of `role`; the percent-encoded host is the socket's folder."""
@@ -73,23 +71,28 @@ class PostgreSQL:
             Program(
                 name="initdb",
                 argv=(
-                    str(self._programs / "initdb"), "-D", str(draft), "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                    "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
-                ),  # fmt: skip
+                    str(self._programs / "initdb"),
+                    f"--pgdata={draft}",
+                    *"--username=postgres --auth=trust --encoding=UTF8 --no-locale --no-instructions".split(),
+                    *"--locale-provider=builtin --builtin-locale=C.UTF-8".split(),
+                ),
                 environment=ENVIRONMENT,
                 user=self._home.user,
+                output=Output.FILE,
             )
         )
         if code != 0:
             raise Failed(f"initdb failed with status {code}; the reason stands in {self._home.log}.")
         draft.rename(data)
 
-    def _answers(self) -> bool:
+    def _is_ready(self, pid: int | None) -> bool:
+        # The server says so in its pid file (first line: process, eighth: status); asking it by connecting would fill
+        # the log with refusals.
         try:
-            psycopg.connect(self.url("postgres", "postgres"), connect_timeout=5).close()
-        except psycopg.OperationalError:
+            lines = (self._home.data / "postgres" / "postmaster.pid").read_text().splitlines()
+        except OSError:
             return False
-        return True
+        return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
 class Redis:
@@ -110,10 +113,10 @@ class Redis:
             Program(
                 name=self.name,
                 argv=(
-                    str(self._program), "--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "700",
-                    "--dir", str(self._home.data / "redis"), "--appendonly", "yes", "--save", "",
-                    "--daemonize", "no", "--loglevel", "warning",
-                ),  # fmt: skip
+                    *(str(self._program), "--dir", str(self._home.data / "redis"), "--unixsocket", str(self._socket)),
+                    *"--unixsocketperm 700 --port 0 --appendonly yes --daemonize no --loglevel warning".split(),
+                    *("--save", ""),
+                ),
                 environment=ENVIRONMENT,
                 user=self._home.user,
                 orphan_signal=signal.SIGTERM,

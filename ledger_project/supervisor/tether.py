@@ -22,7 +22,7 @@ _libc = ctypes.CDLL(None, use_errno=True) if _on_linux else None
 
 
 def tied(signum: int) -> Callable[[], None] | None:
-    """A `preexec_fn` after which the kernel sends `signum` to the child when this process dies; None where there is none."""
+    """A `preexec_fn`: the kernel then sends `signum` to the child when this process dies. None where it cannot."""
     if _libc is None:
         return None
     libc, parent = _libc, os.getpid()
@@ -36,7 +36,7 @@ def tied(signum: int) -> Callable[[], None] | None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Have this process killed when `parent`, its parent, dies. For workers that a server forks: call it in the worker."""
+    """Have this process killed when `parent`, its parent, dies. For workers that a server forks, called in them."""
     if _libc is None:
         return
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
