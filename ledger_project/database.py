@@ -67,7 +67,7 @@ def prepare_database(
 
 
 def refuse_privileged_connection(app_url: str) -> None:
-    """Raise `PrivilegedConnection` when the role of `app_url` is a superuser, bypasses row-level security or owns tables."""
+    """Raise `PrivilegedConnection` when row-level security does not hold the role of `app_url`"""
     with psycopg.connect(app_url, connect_timeout=5) as connection:
         row = connection.execute(
             """SELECT current_user, r.rolsuper, r.rolbypassrls, EXISTS (
@@ -90,7 +90,8 @@ def refuse_privileged_connection(app_url: str) -> None:
     ]
     if reasons:
         raise PrivilegedConnection(
-            f"DATABASE_URL connects as {role}, which {' and '.join(reasons)}: one tenant could see the rows of another. "
+            f"DATABASE_URL connects as {role}, which {' and '.join(reasons)}: "
+            "one tenant could see the rows of another. "
             "Set DATABASE_URL to the application role, and DATABASE_OWNER_URL to the role that migrates."
         )
 
@@ -117,7 +118,8 @@ def _create_database(maintenance_url: str, owner_url: str, database: str, owner:
             connection.execute(statement)
     except (errors.InsufficientPrivilege, psycopg.OperationalError) as problem:
         raise DatabaseNotPrepared(
-            f"The database {database} does not exist and {owner} could not create it ({problem}). As an administrator run:\n"
+            f"The database {database} does not exist and {owner} could not create it ({problem}). "
+            "As an administrator run:\n"
             f"  {statement.as_string()};"
         ) from problem
 
@@ -140,7 +142,7 @@ def _exists(connection: psycopg.Connection, role: str) -> bool:
 def _create_role(connection: psycopg.Connection, role: str, rights: str, *, password: str = "") -> None:
     if _exists(connection, role):
         return
-    statement = sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), sql.SQL(rights))  # type: ignore[arg-type]
+    statement = sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), sql.SQL(rights))
     secret = sql.SQL(" PASSWORD {}").format(sql.Literal(password)) if password else sql.SQL("")
     try:
         connection.execute(statement + secret)
@@ -158,8 +160,8 @@ def _create_backup_role(connection: psycopg.Connection, notice: Callable[[str], 
         _create_role(connection, backup_role(), "LOGIN BYPASSRLS")
     except DatabaseNotPrepared:
         notice(
-            f"The role {backup_role()} was not created: the owner may not create roles with BYPASSRLS. For backups as a "
-            f'role of their own, an administrator runs: CREATE ROLE "{backup_role()}" LOGIN BYPASSRLS;'
+            f"The role {backup_role()} was not created: the owner may not create roles with BYPASSRLS. "
+            f'To back up under a role of its own, an administrator runs: CREATE ROLE "{backup_role()}" LOGIN BYPASSRLS;'
         )
         return
     if _may_grant(connection, "pg_read_all_data"):

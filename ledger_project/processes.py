@@ -29,7 +29,7 @@ def tie_to_supervisor(parent: int | None = None) -> None:
 
 
 def check_connection() -> None:
-    """Raise `PrivilegedConnection` when row-level security would not hold our role. Waits for a database that starts."""
+    """Raise `PrivilegedConnection` when row-level security would not hold our role. Waits for a starting database."""
     deadline = time.monotonic() + WAIT_FOR_DATABASE_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The static schedule of beat. Every entry is an idempotent sweep: missing one, or running it twice, changes nothing."""
+"""The static schedule of beat. Every entry is an idempotent sweep: skipped once or run twice, nothing differs."""
 
 from __future__ import annotations
 

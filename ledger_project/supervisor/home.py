@@ -1,4 +1,4 @@
-"""The folder of one instance (`LEDGER_HOME`): what lies where, who may pass, and that one supervisor at a time uses it."""
+"""The folder of one instance (`LEDGER_HOME`): what lies where, who may pass, one supervisor at a time."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Home:
 
     def _find_elsewhere(self) -> Path:
         note = self.path / NOTE
-        if note.exists() and self._is_ours(recorded := Path((note.read_text().splitlines() + ["", ""])[1])):
+        if note.exists() and self._is_ours(recorded := Path([*note.read_text().splitlines(), "", ""][1])):
             return recorded
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
         for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108 - the folder's owner is checked below

@@ -73,9 +73,9 @@ class Child:
         return self._process is not None
 
     def start(self) -> bool:
-        """Start it, from the main thread. False while processes of its former life hold its lock: try again soon.
+        """Start it, from the main thread. False while processes of its former life hold its lock: try again.
 
-        The lock is inherited by the child and by whatever it forks. So two PostgreSQLs or two Redis never share one data
+        The lock is inherited by the child and by whatever it forks. So two servers never share one data
         folder, not even when the former one is still shutting down after its supervisor was killed.
         """
         lock = os.open(self._run_folder / f"{self.program.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)

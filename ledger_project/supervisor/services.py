@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -19,12 +20,28 @@ APP_ROLE = "ledger_app"
 DATABASE = "ledger"
 # Nothing of the caller's environment (PGDATA, PGPORT, LD_LIBRARY_PATH, …) may lead the embedded servers elsewhere.
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+INITDB_OPTIONS = {
+    "username": "postgres",
+    "auth": "trust",
+    "encoding": "UTF8",
+    "locale": "C",
+    "locale-provider": "builtin",
+    "builtin-locale": "C.UTF-8",
+}
 POSTGRES_OPTIONS = {
     "listen_addresses": "",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] ",
+}
+REDIS_OPTIONS = {
+    "port": "0",
+    "unixsocketperm": "700",
+    "appendonly": "yes",
+    "save": "",
+    "daemonize": "no",
+    "loglevel": "warning",
 }
 
 
@@ -43,7 +60,7 @@ class PostgreSQL:
         data = self._home.data / "postgres"
         if not data.exists():
             self._create_cluster(data, supervisor)
-        options = [f"--{name}={value}" for name, value in POSTGRES_OPTIONS.items()]
+        options = _long_options(POSTGRES_OPTIONS)
         supervisor.keep(
             Program(
                 name=self.name,
@@ -70,12 +87,7 @@ class PostgreSQL:
         code = supervisor.run_once(
             Program(
                 name="initdb",
-                argv=(
-                    str(self._programs / "initdb"),
-                    f"--pgdata={draft}",
-                    *"--username=postgres --auth=trust --encoding=UTF8 --no-locale --no-instructions".split(),
-                    *"--locale-provider=builtin --builtin-locale=C.UTF-8".split(),
-                ),
+                argv=(str(self._programs / "initdb"), *_long_options({"pgdata": str(draft), **INITDB_OPTIONS})),
                 environment=ENVIRONMENT,
                 user=self._home.user,
                 output=Output.FILE,
@@ -109,14 +121,11 @@ class Redis:
 
     def start(self, supervisor: Supervisor) -> None:
         """Run the server and wait until it answers."""
+        options = {"dir": str(self._home.data / "redis"), "unixsocket": str(self._socket), **REDIS_OPTIONS}
         supervisor.keep(
             Program(
                 name=self.name,
-                argv=(
-                    *(str(self._program), "--dir", str(self._home.data / "redis"), "--unixsocket", str(self._socket)),
-                    *"--unixsocketperm 700 --port 0 --appendonly yes --daemonize no --loglevel warning".split(),
-                    *("--save", ""),
-                ),
+                argv=(str(self._program), *(word for name, value in options.items() for word in (f"--{name}", value))),
                 environment=ENVIRONMENT,
                 user=self._home.user,
                 orphan_signal=signal.SIGTERM,
@@ -137,6 +146,10 @@ class Redis:
                 return connection.recv(64).startswith(b"+PONG")
             except OSError:
                 return False
+
+
+def _long_options(options: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"--{name}={value}" for name, value in options.items())
 
 
 def _package(name: str) -> Path:

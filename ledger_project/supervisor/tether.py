@@ -23,7 +23,7 @@ _libc = ctypes.CDLL(None, use_errno=True) if _on_linux else None
 
 def tied(signum: int) -> Callable[[], None] | None:
     """A `preexec_fn`: the kernel then sends `signum` to the child when this process dies. None where it cannot."""
-    if _libc is None:
+    if _libc is None or needs_watcher():
         return None
     libc, parent = _libc, os.getpid()
 

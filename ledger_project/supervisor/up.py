@@ -186,6 +186,10 @@ class Instance:
 
     def _welcome(self) -> str:
         credentials = shlex.quote(str(self._home.path / "credentials.json"))
+        invoice = (
+            '{"userId": "user-1", "customer": {"name": "Ada Lovelace"}, '
+            '"items": [{"description": "Consulting", "unitPrice": 12000, "quantity": 2}]}'
+        )
         key = f'$(sed -n \'s/.*"serviceKey": "\\([^"]*\\)".*/\\1/p\' {credentials})'
         return f"""
 Ledger is running at {self._base_url}
