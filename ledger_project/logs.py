@@ -61,7 +61,7 @@ class LineFormatter(logging.Formatter):
             trace = _redact_text(self.formatException(record.exc_info))
         if self._json:
             line = {"time": time, "level": record.levelname, "logger": record.name, "message": message, **extras}
-            return jsonlib.dumps(line | ({"exception": trace} if trace else {}), default=str, ensure_ascii=False)
+            return jsonlib.dumps(line | ({"exception": trace} if trace else {}), default=str)
         pairs = "".join(f" {key}={self._value(value)}" for key, value in extras.items())
         body = f"{time} {record.levelname:<7} {record.name} {_one_line(message)}{pairs}"
         return body + "".join(f"\n    {_one_line(line)}" for line in trace.splitlines())

@@ -99,7 +99,7 @@ class Instance:
             self._log.say(f"PostgreSQL and Redis are ready. Their URLs: {self._home.path / 'services.json'}")
             return 0
         self._migrate()
-        self._run_python("first start", "-m", "ledger_project.first_start", output=Output.PLAIN)
+        self._run_python("first start", "manage.py", "first_start", output=Output.PLAIN)
         self._refresh_credentials()
         self._start_processes()
         self._log.say(self._welcome())
