@@ -129,6 +129,8 @@ class Redis:
                 environment=ENVIRONMENT,
                 user=self._home.user,
                 orphan_signal=signal.SIGTERM,
+                # It warns at each start of kernel settings that matter on servers.
+                output=Output.FILE,
             )
         )
         supervisor.wait_until(self._answers, what="Redis")

@@ -31,6 +31,8 @@ LEDGER_HOME (.ledger) holds data, logs and pid files; PORT (5002) and HOST (127.
 Change LEDGER_HOME and PORT to run a second instance. With DATABASE_URL and DATABASE_OWNER_URL, or REDIS_URL, set, those
 servers are used instead of the embedded ones.
 """
+# Static files come from the packages; nothing was collected into a folder.
+QUIET_WARNINGS = "ignore:No directory at:UserWarning"
 STOP_ORDER = (("web", "beat", "worker"), ("redis",), ("postgres",))
 
 
@@ -98,7 +100,7 @@ class Instance:
         if options.services_only:
             self._log.say(f"PostgreSQL and Redis are ready. Their URLs: {self._home.path / 'services.json'}")
             return 0
-        self._migrate()
+        self._run_python("migrate", "manage.py", "migrate", "--no-input")
         self._run_python("first start", "manage.py", "first_start", output=Output.PLAIN)
         self._refresh_credentials()
         self._start_processes()
@@ -139,11 +141,7 @@ class Instance:
             redis.start(self._supervisor)
             urls["redisUrl"] = redis.url()
         prepare_database(owner_url, app_url, superuser_url=superuser_url, notice=self._log.say)
-        self._owner_url = owner_url
         write_private(self._home.path / "services.json", urls)
-
-    def _migrate(self) -> None:
-        self._run_python("migrate", "manage.py", "migrate", "--no-input", environment={"DATABASE_URL": self._owner_url})
 
     def _start_processes(self) -> None:
         for old in (metrics := self._metrics_folder()).glob("*.db"):
@@ -158,10 +156,10 @@ class Instance:
             "ledger_project.wsgi:application"
         )
         worker = (
-            f"-m celery -A ledger_project worker --concurrency {os.environ.get('WORKER_PROCESSES') or 2} "
-            "--without-gossip --without-mingle --loglevel WARNING"
+            f"-m celery --quiet -A ledger_project worker --concurrency {os.environ.get('WORKER_PROCESSES') or 2} "
+            "--without-gossip --without-mingle"
         )
-        beat = "-m celery -A ledger_project beat --loglevel WARNING --schedule"
+        beat = "-m celery --quiet -A ledger_project beat --schedule"
         self._supervisor.keep(self._program("web", *web.split()))
         self._supervisor.keep(self._program("worker", *worker.split()))
         self._supervisor.keep(self._program("beat", *beat.split(), str(self._home.path / "beat-schedule")))
@@ -213,19 +211,15 @@ Ctrl-C stops everything.
         story = self._program("demo", "-m", "ledger_project.demo", output=Output.PLAIN)
         return 1 if self._supervisor.run_once(story) else 0
 
-    def _run_python(
-        self, name: str, *arguments: str, environment: dict[str, str] | None = None, output: Output = Output.NAMED
-    ) -> None:
-        code = self._supervisor.run_once(self._program(name, *arguments, environment=environment, output=output))
+    def _run_python(self, name: str, *arguments: str, output: Output = Output.NAMED) -> None:
+        code = self._supervisor.run_once(self._program(name, *arguments, output=output))
         if code != 0:
             raise Failed(f"{name} failed with status {code}; the reason stands above.")
 
     def _metrics_folder(self) -> Path:
         return self._home.path / "metrics"
 
-    def _program(
-        self, name: str, *arguments: str, environment: dict[str, str] | None = None, output: Output = Output.NAMED
-    ) -> Program:
+    def _program(self, name: str, *arguments: str, output: Output = Output.NAMED) -> Program:
         return Program(
             name=name,
             argv=(sys.executable, *arguments),
@@ -238,10 +232,10 @@ Ctrl-C stops everything.
                 "PORT": str(self._port),
                 "DJANGO_SETTINGS_MODULE": "ledger_project.settings",
                 "PYTHONUNBUFFERED": "1",
+                "PYTHONWARNINGS": QUIET_WARNINGS,
             }
             # Several processes count together through files.
-            | ({"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_folder())} if name in ("web", "worker") else {})
-            | (environment or {}),
+            | ({"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_folder())} if name in ("web", "worker") else {}),
         )
 
 

@@ -1,11 +1,9 @@
 """`manage.py prepare_database`: roles, database and migrations of an installation that is not run by `bin/up`."""
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from ledger_project.database import DatabaseNotPrepared, prepare_database
@@ -29,7 +27,4 @@ class Command(BaseCommand):
             prepare_database(settings.DATABASE_OWNER_URL, settings.DATABASE_URL, notice=self.stderr.write)
         except DatabaseNotPrepared as problem:
             raise CommandError(str(problem)) from problem
-        migrate = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--no-input"]
-        code = subprocess.run(migrate, env=os.environ | {"DATABASE_URL": settings.DATABASE_OWNER_URL}, check=False)
-        if code.returncode:
-            raise CommandError("The migration failed; the reason stands above.")
+        call_command("migrate", interactive=False)
