@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -86,7 +87,7 @@ class Run:
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.urls()["databaseOwnerUrl"], connect_timeout=5) as connection:
-            cursor = connection.execute(statement)  # type: ignore[call-overload]
+            cursor = connection.execute(statement)
             return list(cursor.fetchall()) if cursor.description else []
 
     def works(self) -> bool:
@@ -202,9 +203,13 @@ def test_a_killed_server_is_started_again_with_its_data(start, name):
     for _ in range(3):
         former = run.pid(name)
         os.kill(former, signal.SIGKILL)
-        wait_until(lambda former=former: run.pid(name) not in (0, former) and run.works(), "restart")
+        wait_until(partial(is_new_and_works, run, name, former), "restart")
     assert run.query("SELECT n FROM kept") == [(7,)]
     assert run.redis().get("kept") == b"7"
+
+
+def is_new_and_works(run: Run, name: str, former: int) -> bool:
+    return run.pid(name) not in (0, former) and run.works()
 
 
 def test_a_second_supervisor_in_the_same_folder_is_refused_and_told_what_to_do(start):
