@@ -9,9 +9,10 @@ from typing import Any
 from billiard.process import current_process
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import setup_logging, worker_init, worker_process_init
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready
 
 from ledger_project.database import PrivilegedConnection
+from ledger_project.environment import worker_ready_file
 from ledger_project.processes import check_connection, tie_to_supervisor
 from ledger_project.schedule import SCHEDULE
 
@@ -42,3 +43,9 @@ def _refuse_privileged_connection(**_kwargs: Any) -> None:
 @worker_process_init.connect
 def _die_with_worker(**_kwargs: Any) -> None:
     tie_to_supervisor(parent=getattr(current_process(), "_parent_pid", None))
+
+
+@worker_ready.connect
+def _say_ready(**_kwargs: Any) -> None:
+    if os.environ.get("LEDGER_TETHERED"):
+        worker_ready_file().touch()

@@ -7,6 +7,11 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+
+from common.clock import SystemClock
+from common.ids import encode_id
+from common.prefixes import TENANT
+from ledger_project.supervisor.home import write_private
 from tenants.context import system_context
 from tenants.enums import Role
 from tenants.scope import tenant_scope
@@ -14,11 +19,6 @@ from tenants.selectors import all_tenants, find_user
 from tenants.services.service_keys import create_service_key
 from tenants.services.staff import add_membership, create_user
 from tenants.services.tenants import create_tenant
-
-from common.clock import SystemClock
-from common.ids import encode_id
-from common.prefixes import TENANT
-from ledger_project.supervisor.home import write_private
 
 SLUG = "demo"
 ADMIN_EMAIL = "admin@example.com"

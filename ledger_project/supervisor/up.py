@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 from ledger_project.database import DatabaseNotPrepared, prepare_database
-from ledger_project.environment import BASE_DIR, ledger_home
+from ledger_project.environment import BASE_DIR, ledger_home, worker_ready_file
 from ledger_project.supervisor.home import Home, HomeInUse, write_private
 from ledger_project.supervisor.log import SharedLog
 from ledger_project.supervisor.loop import Failed, Stopping, Supervisor
@@ -147,6 +147,7 @@ class Instance:
         for old in (metrics := self._metrics_folder()).glob("*.db"):
             old.unlink()
         metrics.mkdir(exist_ok=True)
+        worker_ready_file().unlink(missing_ok=True)
         # Threads are the bound on writers: about four per pair of database cores. Connections beyond the back-pressure
         # wait in the kernel's backlog, not in our memory.
         web = (
@@ -164,6 +165,7 @@ class Instance:
         self._supervisor.keep(self._program("worker", *worker.split()))
         self._supervisor.keep(self._program("beat", *beat.split(), str(self._home.path / "beat-schedule")))
         self._supervisor.wait_until(self._web_is_ready, what="The web server")
+        self._supervisor.wait_until(worker_ready_file().exists, what="The worker")
 
     def _web_is_ready(self) -> bool:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)  # noqa: S104 - not bound here

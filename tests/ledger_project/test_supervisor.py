@@ -6,123 +6,17 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
-import redis
 
-from ledger_project.environment import BASE_DIR
 from ledger_project.supervisor.home import NOTE
+from tests.ledger_project.instances import WAIT_SECONDS, Instance, alive, descendants, wait_until
 
 pytestmark = pytest.mark.serial
-WAIT_SECONDS = 30
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {WAIT_SECONDS} s"
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def children(pid: int) -> set[int]:
-    """Every descendant of a process."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    found: set[int] = set()
-    frontier = {pid}
-    while frontier := {child for child, parent in parents.items() if parent in frontier} - found:
-        found |= frontier
-    return found
-
-
-class Run:
-    """A supervisor in a folder of its own."""
-
-    def __init__(self, home: Path, **environment: str) -> None:
-        self.home = home
-        self.output = home.parent / "output"
-        clean = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-        (self.home / "services.json").unlink(missing_ok=True)
-        with self.output.open("wb") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "ledger_project.supervisor", "--services-only"],
-                cwd=BASE_DIR,
-                env=clean | {"LEDGER_HOME": str(home)} | environment,
-                stdout=file,
-                stderr=file,
-                start_new_session=True,
-            )
-
-    def ready(self) -> Run:
-        wait_until(lambda: (self.home / "services.json").exists() or self.process.poll() is not None, "start")
-        assert self.process.poll() is None, self.output.read_text()
-        return self
-
-    def urls(self) -> dict[str, str]:
-        return dict(json.loads((self.home / "services.json").read_text()))
-
-    def pid(self, name: str) -> int:
-        try:
-            return int((self.home / "run" / f"{name}.pid").read_text())
-        except (FileNotFoundError, ValueError):
-            return 0
-
-    def query(self, statement: str) -> list[tuple[object, ...]]:
-        with psycopg.connect(self.urls()["databaseOwnerUrl"], connect_timeout=5) as connection:
-            cursor = connection.execute(statement)
-            return list(cursor.fetchall()) if cursor.description else []
-
-    def works(self) -> bool:
-        try:
-            return self.query("SELECT 1") == [(1,)] and self.redis().ping()
-        except (psycopg.OperationalError, redis.ConnectionError):
-            return False
-
-    def redis(self) -> redis.Redis:
-        return redis.Redis.from_url(self.urls()["redisUrl"])
-
-    def end(self, signum: int = signal.SIGTERM) -> int:
-        self.process.send_signal(signum)
-        return self.process.wait(WAIT_SECONDS)
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
-    # Folders of pytest are closed to other accounts; these tests want the ordinary case.
-    base = Path("/tmp") / f"ledger-test-{os.getpid()}-{time.monotonic_ns()}"
-    base.mkdir(mode=0o755)
-    runs: list[Run] = []
-
-    def begin(name: str = "home", **environment: str) -> Run:
-        (base / name).parent.mkdir(parents=True, exist_ok=True)
-        runs.append(Run(base / name, **environment))
-        return runs[-1]
-
-    yield begin
-    for run in runs:
-        if run.process.poll() is None:
-            run.end()
-        if (note := run.home / NOTE).exists():
-            shutil.rmtree(note.read_text().splitlines()[1], ignore_errors=True)
-    shutil.rmtree(base, ignore_errors=True)
 
 
 def test_a_start_leaves_urls_secrets_and_pid_files_that_only_the_owner_may_read(start):
@@ -175,7 +69,7 @@ def test_a_signal_ends_every_process_also_during_a_long_insert(start, signum):
     busy = psycopg.connect(run.urls()["databaseOwnerUrl"], autocommit=True)
     busy.pgconn.send_query(b"INSERT INTO kept SELECT generate_series(1, 20000000)")
     time.sleep(0.3)
-    processes = children(run.process.pid)
+    processes = descendants(run.process.pid)
     assert len(processes) > 5
     assert run.end(signum) == 0
     assert not [pid for pid in processes if alive(pid)]
@@ -186,7 +80,7 @@ def test_a_signal_ends_every_process_also_during_a_long_insert(start, signum):
 def test_a_killed_supervisor_leaves_no_process_and_no_corrupt_data(start, tether):
     run = start(LEDGER_TETHER=tether).ready()
     run.query("CREATE TABLE kept AS SELECT 7 AS n")
-    processes = children(run.process.pid)
+    processes = descendants(run.process.pid)
     run.process.kill()
     run.process.wait()
     again = start()  # at once: the former servers may still be on their way out
@@ -208,13 +102,13 @@ def test_a_killed_server_is_started_again_with_its_data(start, name):
     assert run.redis().get("kept") == b"7"
 
 
-def is_new_and_works(run: Run, name: str, former: int) -> bool:
+def is_new_and_works(run: Instance, name: str, former: int) -> bool:
     return run.pid(name) not in (0, former) and run.works()
 
 
 def test_a_second_supervisor_in_the_same_folder_is_refused_and_told_what_to_do(start):
     run = start().ready()
-    second = Run(run.home)
+    second = Instance(run.home)
     assert second.process.wait(WAIT_SECONDS) == 1
     message = second.output.read_text()
     assert f"process {run.process.pid}" in message
