@@ -168,4 +168,6 @@ class Home:
 
     def close(self) -> None:
         """Let the next supervisor in."""
+        if self._elsewhere is not None and not (self.path / NOTE).exists():
+            shutil.rmtree(self._elsewhere, ignore_errors=True)  # only sockets were there
         os.close(self._lock)

