@@ -47,8 +47,8 @@ class Verdict:
 def verify_numbering(*, tenant_id: UUID, progress: Callable[[int], None] = lambda _: None) -> Verdict:
     """Check every series of the tenant in whose scope this runs. `progress` is told the documents checked so far.
 
-    The head is read before the documents: a document commits together with its series, so that everything up to the head
-    is there, and what is issued meanwhile is beyond it.
+    The head is read before the documents: a document commits together with its series, so that everything up to the
+    head is there, and what is issued meanwhile is beyond it.
     """
     verdict = Verdict()
     known = set()
@@ -104,7 +104,7 @@ def _documents(series: NumberSeries) -> Iterator[tuple[Invoice, list[InvoiceItem
     mine = Invoice.objects.select_related("buyer").filter(
         tenant_id=series.tenant_id, series=series.code, year=series.year, number__lte=series.last_number
     )
-    last = -1
+    last: int | None = -1
     while True:
         batch = list(mine.filter(number__gt=last).order_by("number")[:BATCH])
         if not batch:
@@ -115,11 +115,11 @@ def _documents(series: NumberSeries) -> Iterator[tuple[Invoice, list[InvoiceItem
         items = {key: list(group) for key, group in groupby(rows, key=lambda item: item.invoice_id)}
         for invoice in batch:
             yield invoice, items.get(invoice.id, [])
-        last = batch[-1].number or 0
+        last = batch[-1].number
 
 
 def _altered(invoice: Invoice, items: list[InvoiceItem]) -> str | None:
-    """Why the stored document is not what was issued, or None. An erased buyer is covered by the digest that is left."""
+    """Why the stored document is not what was issued, or None. An erased buyer leaves a digest that covers it."""
     buyer = getattr(invoice, "buyer", None)
     if buyer is None:
         return "its addressee row is missing"

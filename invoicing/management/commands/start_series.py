@@ -17,8 +17,8 @@ class Command(OperatorCommand):
     """Before the first document of a year, choose its number."""
 
     help = (
-        "Let a tenant's invoice numbers of a year begin at a given number, as a company does that moves to Ledger in the "
-        "middle of a year. Refused once a number of that year has been given."
+        "Let a tenant's invoice numbers of a year begin at a given number, as a company does that moves to Ledger in "
+        "the middle of a year. Refused once a number of that year has been given."
     )
     examples = """
         manage.py start_series --tenant demo --year 2026 --first 4712
