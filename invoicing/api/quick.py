@@ -1,6 +1,6 @@
 """Reading the plain invoice quickly.
 
-`plain_request` answers only for bodies that need nothing but types and bounds; everything else (dates, customer details,
+`plain_request` answers only for bodies that need nothing but types and bounds; all else (dates, customer details,
 text that must be trimmed, anything wrong) is left to `InvoiceInput`, which knows all rules and all messages. A
 property test holds the two together: what is accepted here reads the same there.
 """

@@ -91,12 +91,17 @@ def _verify_series(series: NumberSeries, verdict: Verdict, progress: Callable[[i
         verdict.add(name, _span(series, expected, series.last_number), "missing")
     if bytes(series.head) != head:
         verdict.add(name, number_text(series.code, series.year, series.last_number), "is not the head of the chain")
-    beyond = Invoice.objects.filter(
-        tenant_id=series.tenant_id, series=series.code, year=series.year, number__gt=series.last_number
+    # Read documents first, then the series again: a number above a later head was never given.
+    above = list(
+        Invoice.objects.filter(
+            tenant_id=series.tenant_id, series=series.code, year=series.year, number__gt=series.last_number
+        )
+        .order_by("-number")
+        .values_list("number", flat=True)[:MAX_FINDINGS]
     )
     later = NumberSeries.objects.get(id=series.id).last_number
-    for number in beyond.filter(number__gt=later).order_by("number").values_list("number", flat=True)[:MAX_FINDINGS]:
-        verdict.add(name, number_text(series.code, series.year, number or 0), "was never given by the series")
+    for inserted in sorted(number for number in above if number is not None and number > later):
+        verdict.add(name, number_text(series.code, series.year, inserted), "was never given by the series")
 
 
 def _documents(series: NumberSeries) -> Iterator[tuple[Invoice, list[InvoiceItem]]]:
