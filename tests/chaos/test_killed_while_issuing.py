@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import os
@@ -136,7 +137,7 @@ def test_no_kill_makes_a_gap_a_duplicate_a_lost_invoice_or_a_stranded_key(instan
         for name in KILLS:
             if stop_killing.wait(1.5):
                 return
-            wait_until(lambda name=name: instance.pid(name), name)
+            wait_until(functools.partial(instance.pid, name), name)
             try:
                 os.kill(instance.pid(name), signal.SIGKILL)
                 killed.append(name)
