@@ -10,8 +10,6 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
-from events.domain import DomainEvent
-from events.publishing import publish
 
 from billing.enums import VatStatus
 from billing.errors import CustomerErased, CustomerExists, CustomerInUse, CustomerMismatch
@@ -22,6 +20,8 @@ from billing.representations import customer_body
 from billing.selectors import customers, find_customer_by_external_id, get_customer, lock_customer
 from billing.services.metadata import merged_metadata
 from common.constraints import violated_constraint, violated_table
+from events.domain import DomainEvent
+from events.publishing import publish
 from tenants.registries import reasons_in_use
 
 
@@ -134,7 +134,7 @@ def _find_or_create(
         updated_at=at, **asdict(details),
     )  # fmt: skip
     while True:
-        # ON CONFLICT DO NOTHING: unlike a unique violation it leaves the caller's transaction usable, without savepoint.
+        # ON CONFLICT DO NOTHING: unlike a unique violation it leaves the caller's transaction usable.
         Customer.objects.bulk_create([wanted], ignore_conflicts=True)
         # A statement of its own, because only a later snapshot sees the row that the conflict was with.
         row = find_customer_by_external_id(tenant_id=tenant_id, external_id=external_id)

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from events.models import Event
 
 from billing.errors import CustomerErased, CustomerExists, CustomerInUse, CustomerMismatch
 from billing.models import Customer
@@ -23,6 +22,7 @@ from billing.services.customers import (
 from billing.services.payments import record_manual_payment
 from common.errors import NotFound
 from common.ids import new_id
+from events.models import Event
 from tenants.models import AuditEntry, Tenant
 from tenants.registries import in_use_guards
 from tenants.scope import tenant_scope

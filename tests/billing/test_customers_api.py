@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from django.http.response import HttpResponse
-from events.models import Event
 
 from billing.models import Customer
 from common.ids import decode_id, encode_id, new_id
+from events.models import Event
 from tenants.models import Tenant
 from tenants.registries import in_use_guards
 from tenants.scope import tenant_scope
