@@ -134,7 +134,7 @@ def _find_or_create(
         updated_at=at, **asdict(details),
     )  # fmt: skip
     while True:
-        # ON CONFLICT DO NOTHING: unlike a unique violation it leaves the caller's transaction usable.
+        # ON CONFLICT DO NOTHING leaves the caller's transaction usable, unlike a unique violation, without a savepoint.
         Customer.objects.bulk_create([wanted], ignore_conflicts=True)
         # A statement of its own, because only a later snapshot sees the row that the conflict was with.
         row = find_customer_by_external_id(tenant_id=tenant_id, external_id=external_id)
