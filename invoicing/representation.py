@@ -14,6 +14,8 @@ from common.prefixes import CUSTOMER, INVOICE, INVOICE_ITEM, PRICE, PRODUCT, PRO
 from invoicing.content import Buyer, Content, Item, number_out
 from invoicing.enums import EmailStatus
 
+TAX_ROW = ("label", "rate", "category", "taxable", "tax", "note")
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -65,7 +67,7 @@ def invoice_body(content: Content, buyer: Buyer, state: State, *, listed: bool =
         "paymentInstructions": buyer.payment_instructions,
         "skipTax": content.skip_tax,
         "items": None if listed else [item_body(item) for item in content.items],
-        "taxBreakdown": None if listed else [dict(row) for row in content.tax_breakdown],
+        "taxBreakdown": None if listed else [_in_order(row, TAX_ROW) for row in content.tax_breakdown],
         "providerId": _id(PROVIDER, state.provider_id),
         "emailStatus": str(state.email_status),
         "metadata": dict(state.metadata),
@@ -85,7 +87,7 @@ def item_body(item: Item) -> dict[str, Any]:
         "total": item.total,
         "discount": item.discount,
         "taxRate": number_out(item.tax_rate),
-        "taxes": [dict(tax) for tax in item.taxes],
+        "taxes": [_in_order(tax, TAX_ROW[:3]) for tax in item.taxes],
         "taxCode": item.tax_code,
         "productId": _id(PRODUCT, item.product_id),
         "priceId": _id(PRICE, item.price_id),
@@ -102,3 +104,8 @@ def _instant(value: dt.datetime | None) -> str | None:
 
 def _id(prefix: str, value: UUID | None) -> str | None:
     return None if value is None else encode_id(prefix, value)
+
+
+def _in_order(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """PostgreSQL keeps the keys of a jsonb value in an order of its own; an answer looks the same every time."""
+    return {name: row[name] for name in names}

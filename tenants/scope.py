@@ -36,7 +36,7 @@ def tenant_scope(tenant: UUID | Context) -> Iterator[None]:
             if not connection.needs_rollback:
                 _set(before[0] or "", before[1] or "")
         return
-    _ensure_alive()
+    ensure_alive()
     with transaction.atomic():
         _set(str(context.tenant_id), context.audit_setting())
         yield
@@ -56,7 +56,7 @@ def current_tenant_id() -> UUID | None:
     return row[0] if row else None
 
 
-def _ensure_alive() -> None:
+def ensure_alive() -> None:
     """Replace a connection the server has closed (a restart, a failover); the socket tells, no query is needed."""
     raw = connection.connection
     if raw is None:

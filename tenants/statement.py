@@ -22,6 +22,7 @@ from django.db import connection
 from psycopg import pq
 
 from tenants.context import Context
+from tenants.scope import ensure_alive
 
 _SET_CONTEXT = b"SELECT set_config('ledger.tenant_id', $1, true), set_config('ledger.context', $2, true)"
 _SET_NAME = b"ledger_set_context"
@@ -43,6 +44,7 @@ class HotStatement:
         `psycopg.OperationalError` when the connection was lost: the outcome is unknown, and the idempotency key tells
         on the next try. Inside an open transaction of the caller it takes part in that transaction.
         """
+        ensure_alive()
         connection.ensure_connection()
         wrapper = connection.connection
         assert wrapper is not None
@@ -78,16 +80,26 @@ _prepared: WeakKeyDictionary[Any, set[bytes]] = WeakKeyDictionary()
 def _exchange(
     wrapper: psycopg.Connection[Any], statement: HotStatement, context: Context, values: Sequence[bytes | None]
 ) -> list[tuple[bytes | None, ...]]:
-    pgconn = wrapper.pgconn
     known = _prepared.setdefault(wrapper, set())
+    try:
+        return _once(wrapper.pgconn, known, statement, context, values)
+    except psycopg.errors.InvalidSqlStatementName:
+        # psycopg deallocates everything after a rollback. Nothing has happened: prepare again and repeat.
+        known.clear()
+        return _once(wrapper.pgconn, known, statement, context, values)
+
+
+def _once(
+    pgconn: pq.abc.PGconn, known: set[bytes], statement: HotStatement, context: Context, values: Sequence[bytes | None]
+) -> list[tuple[bytes | None, ...]]:
+    if not known:
+        _require(pgconn.prepare(_SET_NAME, _SET_CONTEXT))
+        known.add(_SET_NAME)
     if statement.name not in known:
-        if not known:
-            _require(pgconn.prepare(_SET_NAME, _SET_CONTEXT))
         _require(pgconn.prepare(statement.name, statement.sql))
         known.add(statement.name)
     pgconn.enter_pipeline_mode()
-    setting = context.audit_setting().encode()
-    pgconn.send_query_prepared(_SET_NAME, [str(context.tenant_id).encode(), setting])
+    pgconn.send_query_prepared(_SET_NAME, [str(context.tenant_id).encode(), context.audit_setting().encode()])
     pgconn.send_query_prepared(statement.name, values)
     pgconn.pipeline_sync()
     result, refusal = _drain(pgconn)
