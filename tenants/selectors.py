@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from common.errors import NotFound
-from tenants.models import AuditEntry, Job, Tenant, TenantSettings, User
+from tenants.models import Application, AuditEntry, Job, Membership, Tenant, TenantSettings, User
 
 
 def get_settings(*, tenant_id: UUID) -> TenantSettings:
@@ -48,3 +48,13 @@ def audit_entries(*, tenant_id: UUID) -> QuerySet[AuditEntry]:
 def find_job(*, tenant_id: UUID, job_id: UUID) -> Job | None:
     """A job of the tenant, or None."""
     return Job.objects.filter(tenant_id=tenant_id, id=job_id).first()
+
+
+def applications(*, tenant_id: UUID) -> Sequence[Application]:
+    """The tenant's applications, by slug."""
+    return list(Application.objects.filter(tenant_id=tenant_id).order_by("slug"))
+
+
+def find_membership(*, tenant_id: UUID, user_id: UUID) -> Membership | None:
+    """The user's membership in the tenant, active or not, or None."""
+    return Membership.objects.filter(tenant_id=tenant_id, user_id=user_id).first()

@@ -182,6 +182,8 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
     kind = schema.get("type")
     if kind == "null" or (isinstance(kind, list) and "null" in kind):
         return schema
+    if {"type": "null"} in schema.get("oneOf", ()):  # a second null would match twice, and `oneOf` allows one match
+        return schema
     if isinstance(kind, str) and "enum" not in schema:
         return {**schema, "type": [kind, "null"]}
     if isinstance(kind, list):

@@ -41,7 +41,6 @@ from invoicing.services.drafts import delete_draft, update_invoice
 from invoicing.services.issuing import create_invoice, finalise_invoice
 from invoicing.services.one_statement import issue_in_one_statement
 from invoicing.services.settling import mark_paid, mark_uncollectible, void_invoice
-from tenants import idempotency
 from tenants.api.authentication import CachedKeyAuthentication, LedgerAuthentication
 from tenants.api.view import Answer, Call, TenantView, guard_of, path_id
 
@@ -73,7 +72,8 @@ class InvoicesView(TenantView):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """POST checks the service key again in its statement, so a cached one will do."""
-        return [CachedKeyAuthentication() if getattr(self.request, "method", None) == "POST" else LedgerAuthentication()]
+        posting = self.request is not None and self.request.method == "POST"
+        return [CachedKeyAuthentication() if posting else LedgerAuthentication()]
 
     @operation("invoices:read", "List invoices", answers={200: InvoiceOutput}, filters=FILTERS, paged=True)
     def get(self, call: Call) -> Answer:
@@ -160,7 +160,11 @@ class InvoiceView(TenantView):
         if "items" in changes:
             changes["items"] = asked_items(changes["items"] or [])
         invoice = update_invoice(
-            tenant_id=call.tenant_id, invoice_id=path_id(INVOICE, id), changes=changes, settings=call.settings, at=call.at
+            tenant_id=call.tenant_id,
+            invoice_id=path_id(INVOICE, id),
+            changes=changes,
+            settings=call.settings,
+            at=call.at,
         )
         return Answer(200, result(invoice))
 
