@@ -30,7 +30,7 @@ CONFIG = {
         # test_identity.py does it for every route.
         "ignored_auth": {"enabled": False},
     },
-    "generation": {"mode": "all", "with-security-parameters": False},
+    "generation": {"mode": "all", "with-security-parameters": False, "allow-x00": False},
 }
 SETTINGS = settings(
     deadline=None,
@@ -64,6 +64,19 @@ def owner(transactional_db: None, tenant: Tenant, api: Api) -> Owner:
     return Owner(tenant, api)
 
 
+@pytest.fixture
+def make_owner(
+    transactional_db: None, make_tenant: Callable[[], Tenant], api_of: Callable[[Tenant], Api]
+) -> Callable[[], Owner]:
+    """Makes tenants like `owner`."""
+
+    def make() -> Owner:
+        tenant = make_tenant()
+        return Owner(tenant, api_of(tenant))
+
+    return make
+
+
 def send(case: Case, owner: Owner) -> Response:
     """Send a generated request as the owner and hold the answer against the document; what succeeded is replayed."""
     make_key_fresh(case)
@@ -80,29 +93,17 @@ BETTER = {"invalid_currency": "EUR", "invalid_datetime": "2026-05-01T00:00:00Z",
 
 
 def send_until_accepted(case: Case, ask: Callable[[], Response]) -> Response:
-    """Send a request, and again with the fields that `details` names set right, as a careful caller would."""
+    """Send a request; when it was meant to be right, again with each field that `details` names set right."""
+    meant_right = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
     response = ask()
-    for _ in range(5):
-        if not set_all_right(case, response):
+    for _ in range(5 if meant_right and isinstance(case.body, dict) else 0):
+        problems = response.json().get("details", []) if response.status_code in (400, 404) else []
+        body = copy.deepcopy(case.body)
+        if not problems or not all(set_right(body, one["path"], one["code"]) for one in problems):
             break
+        case.body = body
         response = ask()
     return response
-
-
-def set_all_right(case: Case, response: Response) -> bool:
-    """Change the body as the refusal asks for. False when the request was meant to be wrong, or nothing can be done."""
-    if response.status_code not in (400, 404) or not allowed_by_document(case) or not isinstance(case.body, dict):
-        return False
-    body, problems = copy.deepcopy(case.body), response.json().get("details", [])
-    if not problems or not all(set_right(body, one["path"], one["code"]) for one in problems):
-        return False
-    case.body = body
-    return True
-
-
-def allowed_by_document(case: Case) -> bool:
-    """Whether the request was generated as a valid one."""
-    return case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
 
 
 def set_right(body: Any, path: str, code: str) -> bool:
@@ -113,6 +114,10 @@ def set_right(body: Any, path: str, code: str) -> bool:
             body = body[name]
         if code in BETTER:
             body[last] = BETTER[code]
+        elif isinstance(body[last], float) and body[last].is_integer():
+            body[last] = int(body[last])  # JSON Schema takes 5.0 for an integer; we do not
+        elif isinstance(body[last], str) and code == "invalid":
+            body[last] = "ada"
         else:
             del body[last]
     except (KeyError, IndexError, TypeError):
@@ -137,21 +142,35 @@ def explore(case: Case, owner: Owner) -> None:
             send_until_accepted(case, lambda: send(case, owner))
 
 
-def machine_of(owner: Owner) -> type[OpenAPIStateMachine]:
-    """Sequences of calls: what one answers is what the next one asks about. Some objects exist from the start."""
-    for prefix in FACTORIES:
-        objects_of(prefix, owner)
+def machine_of(make_owner: Callable[[], Owner]) -> type[OpenAPIStateMachine]:
+    """Sequences of calls: what one answers is what the next one asks about. Each sequence has a tenant of its own."""
     base: Any = document.as_state_machine()
 
     class Workflow(base):  # type: ignore[misc]
+        def setup(self) -> None:
+            self.owner = make_owner()
+            self.known = {prefix: objects_of(prefix, self.owner) for prefix in FACTORIES}
+            self.steps = 0
+
         def before_call(self, case: Case) -> None:
             make_key_fresh(case)
+            self.steps += 1
+            if "{" in case.operation.path:
+                # A sequence may start at an operation with a random id, which would end it.
+                [name] = case.path_parameters
+                known = self.known[path_prefix(Route(case.operation.path, case.method))]
+                if str(case.path_parameters[name]) not in known:
+                    case.path_parameters[name] = known[self.steps % len(known)]
 
         def call(self, case: Case, **kwargs: Any) -> Response:
-            return send_until_accepted(case, lambda: case.call(**kwargs))
+            response = send_until_accepted(case, lambda: case.call(**kwargs))
+            if response.status_code == 201:
+                created = response.json()["id"]
+                self.known[created.rpartition("_")[0]].append(created)
+            return response
 
         def get_call_kwargs(self, case: Case) -> dict[str, Any]:
-            return {"headers": owner.api.headers}
+            return {"headers": self.owner.api.headers}
 
     return Workflow
 
@@ -169,10 +188,12 @@ def test_answers_are_those_of_the_document_at_length(case: Case, owner: Owner):
     explore(case, owner)
 
 
-def test_sequences_of_calls(owner: Owner):
-    machine_of(owner).run(settings=settings(SETTINGS, max_examples=60, stateful_step_count=10))
+def test_sequences_of_calls(make_owner: Callable[[], Owner]):
+    machine_of(make_owner).run(settings=settings(SETTINGS, max_examples=25, stateful_step_count=10))
 
 
 @pytest.mark.long
-def test_long_sequences_of_calls(owner: Owner):
-    machine_of(owner).run(settings=settings(SETTINGS, max_examples=600, stateful_step_count=20, derandomize=False))
+def test_long_sequences_of_calls(make_owner: Callable[[], Owner]):
+    machine_of(make_owner).run(
+        settings=settings(SETTINGS, max_examples=600, stateful_step_count=20, derandomize=False)
+    )
