@@ -61,7 +61,7 @@ class Caller:
                 {"Authorization": self.authorization, "Content-Type": "application/json", "Idempotency-Key": key},
             )
             answer = connection.getresponse()
-            return answer.status, answer.read(), dict(answer.getheaders())
+            return answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()}
         finally:
             connection.close()
 
@@ -167,7 +167,7 @@ def test_no_kill_makes_a_gap_a_duplicate_a_lost_invoice_or_a_stranded_key(instan
 
     for key in keys:
         status, content, headers = caller.post(key, body_of(key))
-        assert (status, headers.get("Idempotent-Replayed")) == (201, "true"), f"{key} is stranded: {content!r}"
+        assert (status, headers.get("idempotent-replayed")) == (201, "true"), f"{key} is stranded: {content!r}"
         assert content == caller.answers[key][0]
 
     verdict = manage(instance, "verify_numbering", "--json")
