@@ -103,6 +103,7 @@ def test_readiness_leaves_no_connection_behind(client: Client):
     assert connections() <= before + 1  # the last one may still be closing
 
 
+@pytest.mark.django_db
 def test_metrics_count_requests(client: Client):
     client.get("/api/health")
     answer = client.get("/metrics")
@@ -110,6 +111,14 @@ def test_metrics_count_requests(client: Client):
     assert re.search(
         r'ledger_http_requests_total\{method="GET",route="api/health",status="200"\} [1-9]', answer.content.decode()
     )
+
+
+@pytest.mark.django_db
+def test_metrics_of_several_processes_tell_the_backlog_too(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert "ledger_events_pending 0.0" in client.get("/metrics").content.decode()
 
 
 def test_metrics_of_several_processes_are_added_up(tmp_path: Path):
