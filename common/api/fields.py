@@ -190,6 +190,11 @@ class CurrencyField(serializers.Field[str, Any, str, Any]):
         return data.strip()
 
 
+def id_pattern(prefix: str) -> str:
+    """The shape of an id with this prefix, for the OpenAPI document."""
+    return f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"
+
+
 class IdField(serializers.Field[UUID, Any, str, Any]):
     """A TypeID with one prefix, as UUID."""
 
@@ -199,7 +204,7 @@ class IdField(serializers.Field[UUID, Any, str, Any]):
 
     def json_schema(self) -> dict[str, Any]:
         """For the OpenAPI document."""
-        return {"type": "string", "pattern": f"^{self.prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
+        return {"type": "string", "pattern": id_pattern(self.prefix)}
 
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str):

@@ -72,7 +72,8 @@ class InvoicesView(TenantView):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """POST checks the service key again in its statement, so a cached one will do."""
-        return [CachedKeyAuthentication() if self.request.method == "POST" else LedgerAuthentication()]
+        posting = self.request is not None and self.request.method == "POST"
+        return [CachedKeyAuthentication() if posting else LedgerAuthentication()]
 
     @operation("invoices:read", "List invoices", answers={200: InvoiceOutput}, filters=FILTERS, paged=True)
     def get(self, call: Call) -> Answer:
@@ -198,7 +199,7 @@ class InvoiceStatusView(TenantView):
 
 
 class FinaliseView(TenantView):
-    """`/api/invoices/{id}/finalise` and `/finalize`."""
+    """`/api/invoices/{id}/finalise`."""
 
     @operation(
         "invoices:write",
@@ -213,6 +214,20 @@ class FinaliseView(TenantView):
             trace_id=call.context.trace_id,
         )  # fmt: skip
         return Answer(200, result(invoice))
+
+
+class FinalizeView(FinaliseView):
+    """`/api/invoices/{id}/finalize`, the same in another spelling."""
+
+    @operation(
+        "invoices:write",
+        "Finalize an invoice",
+        answers={200: InvoiceResult},
+        refusals={409: ["invoice_not_draft"], 422: ["invoice_empty"]},
+    )
+    def post(self, call: Call, id: str) -> Answer:  # noqa: A002
+        """As `finalise`."""
+        return super().post(call, id)
 
 
 class MarkPaidView(TenantView):
