@@ -42,7 +42,7 @@ def test_attempts_are_counted_by_subscriber_and_outcome(tenant, subscribed):
     with tenant_scope(tenant.id):
         publish_all([an_event()], tenant_id=tenant.id)
 
-    def counted(subscriber, outcome):
+    def counted(subscriber: str, outcome: str) -> float:
         labels = {"subscriber": subscriber, "outcome": outcome}
         return REGISTRY.get_sample_value("ledger_event_deliveries_total", labels) or 0
 
