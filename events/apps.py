@@ -10,6 +10,6 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         """Show the backlog to Prometheus."""
-        from events.metrics import register  # noqa: PLC0415 - models exist only now
+        from events.metrics import register  # only now are there models
 
         register()

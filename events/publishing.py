@@ -1,4 +1,4 @@
-"""Publishing: the outbox row is written in the transaction of what it tells about, and commits with it or not at all."""
+"""Publishing: the outbox row is written in the transaction of what it tells, and commits with it or not at all."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from events.models import Event, EventDelivery, Mail
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state of one tenant's events. `overdue` and `orphaned` must be 0; `dead` and `mail_failed` wait for people."""
+    """The state of one tenant's events. `overdue` and `orphaned` must be 0; `dead` and `mail_failed` await people."""
 
     undispatched: int
     overdue: int
@@ -28,7 +28,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits over all tenants; each number stops at 100,000. `oldest` is the id of the oldest undispatched event."""
+    """What waits, over all tenants; each number stops at 100,000. `oldest` is the id of the oldest waiting event."""
 
     events_pending: int
     oldest: UUID | None

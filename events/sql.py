@@ -22,7 +22,7 @@ DUE = """
 SELECT due.tenant_id, array_agg(due.id ORDER BY due.id) FROM (
     SELECT {table}.tenant_id, {table}.id, {table}.next_attempt_at FROM {table}
     WHERE status IN ({open}) AND next_attempt_at <= until ORDER BY next_attempt_at, id LIMIT batch
-) AS due GROUP BY due.tenant_id ORDER BY min(due.next_attempt_at), min(due.id)
+) AS due GROUP BY due.tenant_id ORDER BY min(due.next_attempt_at)
 """
 
 

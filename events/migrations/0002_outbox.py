@@ -20,9 +20,9 @@ class Migration(migrations.Migration):
             arguments="batch integer",
             returns="TABLE (tenant_id uuid, ids uuid[])",
             body=(
-                "SELECT due.tenant_id, array_agg(due.id) FROM ("
+                "SELECT due.tenant_id, array_agg(due.id ORDER BY due.id) FROM ("
                 "SELECT e.tenant_id, e.id FROM events_event e WHERE e.dispatched_at IS NULL ORDER BY e.id LIMIT batch"
-                ") AS due GROUP BY due.tenant_id ORDER BY min(due.id)"
+                ") AS due GROUP BY due.tenant_id ORDER BY (array_agg(due.id ORDER BY due.id))[1]"
             ),
             reads={"events_event": ["id", "tenant_id", "dispatched_at"]},
             where={"events_event": "dispatched_at IS NULL"},

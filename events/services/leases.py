@@ -182,4 +182,4 @@ def _record(queue: Queue, claimed: Claim, assignments: str, values: list[Any]) -
             "WHERE id = %s AND lease_token = %s",
             [*values, claimed.id, claimed.token],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)

@@ -57,8 +57,8 @@ def replay_batch(
 ) -> tuple[int, UUID | None]:
     """Make the deliveries of the next few hundred events pending again, in the tenant's scope.
 
-    Returns how many deliveries that were, and the id to pass as `after` for the next batch (None at the end). Deliveries
-    that are pending or running are left alone. A handler sees the event once more, as at the first time.
+    Returns how many deliveries that were, and the id to pass as `after` for the next batch (None at the end).
+    Deliveries that are pending or running are left alone. A handler sees the event once more, as at the first time.
     """
     events = _events(selection, tenant_id, after)
     if not events:
@@ -128,4 +128,4 @@ def _renew(wanted: Sequence[tuple[UUID, str]], tenant_id: UUID, now: dt.datetime
                 "subscribers": [name for _, name in wanted],
             },
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
