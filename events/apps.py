@@ -7,3 +7,9 @@ class EventsConfig(AppConfig):
     """Domain events: the transactional outbox, its dispatch to subscribers, and the mail queue."""
 
     name = "events"
+
+    def ready(self) -> None:
+        """Show the backlog to Prometheus."""
+        from events.metrics import register  # only now are there models
+
+        register()

@@ -1,0 +1,60 @@
+"""What Prometheus sees: counters of this process, and the backlog, which is read from the database on each scrape."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+
+from django.db import Error
+from prometheus_client import REGISTRY, Counter
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from common.clock import SystemClock
+from common.ids import uuid_time
+from events.selectors import get_backlog
+
+logger = logging.getLogger(__name__)
+
+DELIVERIES = Counter(
+    "ledger_event_deliveries", "Attempts to deliver an event, by subscriber and outcome.", ["subscriber", "outcome"]
+)
+MAIL = Counter("ledger_mail", "Attempts to send a mail, by outcome.", ["outcome"])
+
+
+class BacklogCollector(Collector):
+    """Gauges of what waits. Any process gives the same answer; without a database there is none."""
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: registering must not ask the database."""
+        yield from ()
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges, read now."""
+        try:
+            backlog = get_backlog()
+        except Error as problem:
+            logger.warning("The backlog could not be read", extra={"problem": str(problem)})
+            return
+        age = 0.0
+        if backlog.oldest is not None:
+            age = max(0.0, (SystemClock().now() - uuid_time(backlog.oldest)) / dt.timedelta(seconds=1))
+        yield GaugeMetricFamily("ledger_events_pending", "Events not yet dispatched.", backlog.events_pending)
+        yield GaugeMetricFamily("ledger_events_oldest_seconds", "Age of the oldest event not yet dispatched.", age)
+        yield GaugeMetricFamily(
+            "ledger_event_deliveries_open", "Deliveries that are pending or running.", backlog.deliveries_open
+        )
+        yield GaugeMetricFamily("ledger_events_dead", "Deliveries that were given up.", backlog.dead)
+        yield GaugeMetricFamily("ledger_mail_open", "Mails not yet sent.", backlog.mail_open)
+        yield GaugeMetricFamily("ledger_mail_failed", "Mails that were given up.", backlog.mail_failed)
+
+
+_backlog = BacklogCollector()
+
+
+def register() -> None:
+    """Add the backlog to the default registry, once."""
+    if _backlog not in REGISTRY._collector_to_names:
+        REGISTRY.register(_backlog)

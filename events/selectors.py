@@ -1,0 +1,70 @@
+"""Reads of the events app, all in the tenant's scope unless they say otherwise."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Exists, OuterRef
+
+from events.enums import DeliveryStatus, MailStatus
+from events.models import Event, EventDelivery, Mail
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of one tenant's events. `overdue` and `orphaned` must be 0; `dead` and `mail_failed` await people."""
+
+    undispatched: int
+    overdue: int
+    orphaned: int
+    open_deliveries: int
+    dead: int
+    mail_open: int
+    mail_failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits, over all tenants; each number stops at 100,000. `oldest` is the id of the oldest waiting event."""
+
+    events_pending: int
+    oldest: UUID | None
+    deliveries_open: int
+    dead: int
+    mail_open: int
+    mail_failed: int
+
+
+def first_id_at(at: dt.datetime) -> UUID:
+    """The smallest UUIDv7 made at or after the instant `at` (real time), to the millisecond."""
+    return UUID(int=int(at.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62)
+
+
+def get_health(*, tenant_id: UUID, overdue_before: dt.datetime) -> Health:
+    """Count the tenant's open and stranded work. Undispatched events published before `overdue_before` are overdue."""
+    undispatched = Event.objects.filter(tenant_id=tenant_id, dispatched_at__isnull=True)
+    deliveries = EventDelivery.objects.filter(tenant_id=tenant_id)
+    mails = Mail.objects.filter(tenant_id=tenant_id)
+    return Health(
+        undispatched=undispatched.count(),
+        overdue=undispatched.filter(id__lt=first_id_at(overdue_before)).count(),
+        orphaned=deliveries.filter(~Exists(Event.objects.filter(id=OuterRef("event_id")))).count(),
+        open_deliveries=deliveries.filter(status__in=[DeliveryStatus.PENDING, DeliveryStatus.DELIVERING]).count(),
+        dead=deliveries.filter(status=DeliveryStatus.DEAD).count(),
+        mail_open=mails.filter(status__in=[MailStatus.QUEUED, MailStatus.SENDING]).count(),
+        mail_failed=mails.filter(status=MailStatus.FAILED).count(),
+    )
+
+
+def get_backlog() -> Backlog:
+    """Counts over all tenants, for metrics; crosses tenants through its own function, which returns numbers."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT events_pending, oldest, deliveries_open, dead, mail_open, mail_failed FROM events_backlog()"
+        )
+        row = cursor.fetchone()
+    assert row is not None
+    return Backlog(*row)

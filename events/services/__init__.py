@@ -1,0 +1,1 @@
+"""What moves events to their subscribers and mails to their recipients."""

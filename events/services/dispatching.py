@@ -1,0 +1,90 @@
+"""The dispatcher: gives each subscriber its own delivery of each event, then delivers what is due.
+
+Any number of dispatchers may run at once. Rows that another one has locked are skipped, whatever one leaves undone the
+next finds, and no order between events is promised: events are taken in the order of their ids, but commits come
+later than ids, and an event whose delivery failed is overtaken.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from events.models import EventDelivery
+from events.registry import subscribers_of
+from events.services.deliveries import deliver_due
+from tenants.context import system_context
+from tenants.scope import tenant_scope
+
+EVENTS_PER_ROUND: Final = 2000
+DELIVERIES_PER_ROUND: Final = 50
+
+_MARK: Final = """
+UPDATE events_event SET dispatched_at = %s FROM (
+    SELECT id FROM events_event WHERE id = ANY(%s::uuid[]) AND dispatched_at IS NULL ORDER BY id FOR UPDATE SKIP LOCKED
+) AS claimed WHERE events_event.id = claimed.id
+RETURNING events_event.id, events_event.type
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one call of `dispatch` did. `attempted` deliveries have succeeded, failed or been given up."""
+
+    dispatched: int
+    attempted: int
+
+    @property
+    def idle(self) -> bool:
+        """Whether there was nothing to do."""
+        return not self.dispatched and not self.attempted
+
+
+def dispatch(*, now: dt.datetime, limit: int = EVENTS_PER_ROUND) -> Round:
+    """One round: at most `limit` events become deliveries, and a handful of deliveries are attempted.
+
+    `now` is real time. Call it again until the round was idle.
+    """
+    started = time.monotonic()
+    dispatched = make_deliveries(now=now, limit=limit)
+    now += dt.timedelta(seconds=time.monotonic() - started)
+    return Round(dispatched, deliver_due(now=now, limit=DELIVERIES_PER_ROUND))
+
+
+def make_deliveries(*, now: dt.datetime, limit: int = EVENTS_PER_ROUND) -> int:
+    """Make the deliveries of the oldest undispatched events of all tenants; how many events that were."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, ids FROM events_due(%s)", [limit])
+        due = cursor.fetchall()
+    return sum(_dispatch_tenant(tenant_id, ids, now) for tenant_id, ids in due)
+
+
+def _dispatch_tenant(tenant_id: UUID, ids: list[UUID], now: dt.datetime) -> int:
+    """Mark the tenant's events and insert their deliveries in one transaction."""
+    with tenant_scope(system_context(tenant_id, "events:dispatch")):
+        with connection.cursor() as cursor:
+            cursor.execute(_MARK, [now, ids])
+            marked: list[tuple[UUID, str]] = cursor.fetchall()
+        by_type: dict[str, list[UUID]] = defaultdict(list)
+        for event_id, event_type in marked:
+            by_type[event_type].append(event_id)
+        wanted = [
+            (event_id, subscriber.name)
+            for event_type, event_ids in by_type.items()
+            for subscriber in subscribers_of(event_type)
+            for event_id in event_ids
+        ]
+        # Ids of deliveries rise with those of their events: that is the order in which they are attempted.
+        rows = [
+            EventDelivery(tenant_id=tenant_id, event_id=event_id, subscriber=name, next_attempt_at=now, created_at=now)
+            for event_id, name in sorted(wanted)
+        ]
+        # A replay may have made a delivery before us.
+        EventDelivery.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    return len(marked)

@@ -1,0 +1,33 @@
+"""Celery entries: wake-ups and sweeps. Running one twice, late or at the same time as another changes nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from celery import shared_task
+
+from common.clock import SystemClock
+from events.services.dispatching import dispatch
+from events.services.mail import send_due_mail
+
+BUSY_SECONDS: Final = 20.0
+"""How long one message may keep a worker; the next sweep goes on."""
+
+
+@shared_task(name="events.tasks.dispatch_events")
+def dispatch_events() -> None:
+    """Dispatch and deliver until nothing is due. Woken by `events.wakeup`, and a sweep each second."""
+    clock, end = SystemClock(), time.monotonic() + BUSY_SECONDS
+    while time.monotonic() < end:
+        if dispatch(now=clock.now()).idle:
+            return
+
+
+@shared_task(name="events.tasks.send_mail")
+def send_mail() -> None:
+    """Send what is due until nothing is."""
+    clock, end = SystemClock(), time.monotonic() + BUSY_SECONDS
+    while time.monotonic() < end:
+        if not send_due_mail(now=clock.now()):
+            return
