@@ -1,1 +1,1 @@
-"""Tenants, applications, memberships, service keys, settings, the audit trail, row-level security and the registries that later apps fill."""
+"""Tenants, staff, service keys, settings, the audit trail, row-level security, and registries for later apps."""

@@ -1,5 +1,7 @@
 """Closed lists of the tenants app."""
 
+from enum import StrEnum
+
 from django.db.models import TextChoices
 
 
@@ -41,3 +43,11 @@ class JobStatus(TextChoices):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+class JobCommand(StrEnum):
+    """What happens to a job."""
+
+    START = "start"
+    SUCCEED = "succeed"
+    FAIL = "fail"

@@ -10,6 +10,13 @@ class TenantExists(Conflict):
     message = "A tenant with this slug exists already."
 
 
+class InvalidSlug(RuleViolation):
+    """The slug has another shape than slugs have."""
+
+    code = "invalid_slug"
+    message = "A slug has 1 to 64 lower-case letters, digits and hyphens, and does not begin with a hyphen."
+
+
 class UserExists(Conflict):
     """The e-mail address is taken."""
 

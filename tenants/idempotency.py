@@ -99,6 +99,17 @@ def store_answer(guard: Guard, answer: StoredAnswer, *, expires_at: dt.datetime)
     )  # fmt: skip
 
 
+def purge_expired(*, tenant_id: UUID, now: dt.datetime, limit: int) -> int:
+    """Delete up to `limit` keys that have expired at `now` (real time). How many were deleted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM tenants_idempotencykey WHERE id IN (SELECT id FROM tenants_idempotencykey "
+            "WHERE tenant_id = %s AND expires_at <= %s LIMIT %s FOR UPDATE SKIP LOCKED)",
+            [tenant_id, now, limit],
+        )
+        return int(cursor.rowcount)
+
+
 def is_key_collision(error: BaseException) -> bool:
     """Whether an integrity error means that the key's row exists already."""
     cause = error.__cause__ if isinstance(error, IntegrityError) else error

@@ -33,7 +33,7 @@ class _TableDdl(BaseConstraint):
         """ADD CONSTRAINT: deferred to the end of the migration."""
         schema_editor.deferred_sql.append(self._statement(self._create(model, schema_editor), model, schema_editor))
 
-    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> Statement:
+    def remove_sql(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> Statement:  # type: ignore[override]
         """DROP of what `create_sql` made."""
         return self._statement(self._remove(model, schema_editor), model, schema_editor)
 
@@ -48,14 +48,14 @@ class _TableDdl(BaseConstraint):
         raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.deconstruct() == other.deconstruct()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.deconstruct() == other.deconstruct()
 
     def __hash__(self) -> int:
         return hash(self.name)
 
 
 class TenantIsolation(_TableDdl):
-    """ENABLE and FORCE row-level security with the one policy of the house. `column` is `id` only for the tenant itself."""
+    """ENABLE and FORCE row-level security with the policy of the house. `column` is `id` only for the tenant itself."""
 
     def __init__(self, *, name: str, column: str = "tenant_id") -> None:
         super().__init__(name=name)
@@ -101,7 +101,8 @@ class TenantForeignKey(_TableDdl):
         parent = key.remote_field.model._meta
         own, theirs = [quote(key.column)], [quote(parent.pk.column)]
         if self.field != "tenant":
-            tenant = quote(model._meta.get_field("tenant").column)  # type: ignore[union-attr]
+            tenant_field: Any = model._meta.get_field("tenant")
+            tenant = quote(tenant_field.column)
             own.insert(0, tenant)
             theirs.insert(0, tenant)
         return (

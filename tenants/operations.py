@@ -10,7 +10,7 @@ from django.db.migrations.operations.base import Operation
 
 
 class DefinerFunction(Operation):
-    """A SECURITY DEFINER function of the scan role: it reads only `reads` (table → columns) of the rows its policy shows.
+    """A SECURITY DEFINER function of the scan role, which reads only `reads` (table → columns) of the rows it is shown.
 
     `where` limits the rows per table (SQL, default all). The application may execute it; PUBLIC may not. A function of
     the owner would see nothing, because row-level security is forced on owners too.
@@ -42,12 +42,11 @@ class DefinerFunction(Operation):
         )
         for table, columns in self.reads.items():
             schema_editor.execute(f"GRANT SELECT ({', '.join(columns)}) ON {table} TO {scan}")
-            schema_editor.execute(
-                f"CREATE POLICY {self._policy(table)} ON {table} FOR SELECT TO {scan} USING ({self.where.get(table, 'true')})"
-            )
+            rows = self.where.get(table, "true")
+            schema_editor.execute(f"CREATE POLICY {self._policy(table)} ON {table} FOR SELECT TO {scan} USING ({rows})")
         schema_editor.execute(
-            f"CREATE FUNCTION {self.name}({self.arguments}) RETURNS {self.returns} LANGUAGE sql STABLE SECURITY DEFINER "
-            f"SET search_path = public, pg_temp AS $ledger${self.body}$ledger$"
+            f"CREATE FUNCTION {self.name}({self.arguments}) RETURNS {self.returns} "
+            f"LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $ledger${self.body}$ledger$"
         )
         signature = self._signature()
         schema_editor.execute(f"GRANT USAGE, CREATE ON SCHEMA public TO {scan}")

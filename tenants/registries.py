@@ -1,4 +1,4 @@
-"""What a lower app must ask of a higher one. Higher apps fill these in `AppConfig.ready()`; order is registration order."""
+"""What a lower app must ask of a higher one. Higher apps fill these in `AppConfig.ready()`, in that order."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ SET_CONTEXT = "SELECT set_config('ledger.tenant_id', %s, true), set_config('ledg
 GET_CONTEXT = "SELECT current_setting('ledger.tenant_id', true), current_setting('ledger.context', true)"
 _STATE_REASON = (
     "SELECT set_config('ledger.context', "
-    "(COALESCE(NULLIF(current_setting('ledger.context', true), ''), '{}')::jsonb || jsonb_build_object('reason', %s::text))::text, true)"
+    "(COALESCE(NULLIF(current_setting('ledger.context', true), ''), '{}')::jsonb "
+    "|| jsonb_build_object('reason', %s::text))::text, true)"
 )
 
 

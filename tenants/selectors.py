@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from common.errors import NotFound
-from tenants.models import Tenant, TenantSettings, User
+from tenants.models import Application, AuditEntry, Job, Membership, Tenant, TenantSettings, User
 
 
 def get_settings(*, tenant_id: UUID) -> TenantSettings:
@@ -28,7 +29,7 @@ def get_tenant(*, tenant_id: UUID) -> Tenant:
 
 
 def all_tenants() -> Sequence[tuple[UUID, str]]:
-    """Ids and slugs of all tenants, by slug. For operators' commands and sweeps; crosses tenants through its own function."""
+    """Ids and slugs of all tenants, by slug, for commands and sweeps: crosses tenants through a function of its own."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, slug FROM tenants_all() ORDER BY slug")
         return [(row[0], row[1]) for row in cursor.fetchall()]
@@ -37,3 +38,23 @@ def all_tenants() -> Sequence[tuple[UUID, str]]:
 def find_user(*, email: str) -> User | None:
     """The user with this e-mail address, whatever its case."""
     return User.objects.filter(email__iexact=email.strip()).first()
+
+
+def audit_entries(*, tenant_id: UUID) -> QuerySet[AuditEntry]:
+    """The tenant's audit trail, to be filtered and paged."""
+    return AuditEntry.objects.filter(tenant_id=tenant_id)
+
+
+def find_job(*, tenant_id: UUID, job_id: UUID) -> Job | None:
+    """A job of the tenant, or None."""
+    return Job.objects.filter(tenant_id=tenant_id, id=job_id).first()
+
+
+def applications(*, tenant_id: UUID) -> Sequence[Application]:
+    """The tenant's applications, by slug."""
+    return list(Application.objects.filter(tenant_id=tenant_id).order_by("slug"))
+
+
+def find_membership(*, tenant_id: UUID, user_id: UUID) -> Membership | None:
+    """The user's membership in the tenant, active or not, or None."""
+    return Membership.objects.filter(tenant_id=tenant_id, user_id=user_id).first()

@@ -75,7 +75,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     """Tests run as the application; the owner comes back to drop the database."""
     with django_db_blocker.unblock():
         _become(settings.DATABASE_URL)
-        connection.ops.execute_sql_flush = _flush_as_owner  # type: ignore[method-assign]
+        connection.ops.execute_sql_flush = _flush_as_owner  # type: ignore[method-assign, assignment]
     yield
     with django_db_blocker.unblock():
         _become(_owner_url)

@@ -26,7 +26,7 @@ def refuse(code: str, message: str) -> serializers.ValidationError:
 
 
 class TextField(serializers.Field[str, Any, str, Any]):
-    """A trimmed string of `min_length` to `max_length` characters. Control characters are refused, except in `multiline`."""
+    """A trimmed string of `min_length` to `max_length` characters. Line breaks are refused, except in `multiline`."""
 
     def __init__(self, *, max_length: int, min_length: int = 1, multiline: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -242,7 +242,7 @@ def read_instant(text: str, *, zone: str | None) -> dt.datetime:
 
 
 class MetadataField(serializers.Field[dict[str, Any], Any, dict[str, str], Any]):
-    """At most 50 pairs of strings: key up to 40 characters, value up to 500. With `merge`, a null value removes its key."""
+    """At most 50 pairs of strings: key up to 40 characters, value up to 500. With `merge`, null removes its key."""
 
     def __init__(self, *, merge: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -265,7 +265,9 @@ class MetadataField(serializers.Field[dict[str, Any], Any, dict[str, str], Any])
             raise refuse("too_long", "At most 50 pairs.")
         for key, value in data.items():
             name = key.strip()
-            if not name:
+            if name in values:
+                errors[key] = refuse("invalid", "This key is given twice.").detail
+            elif not name:
                 errors[key] = refuse("too_short", "A key may not be empty.").detail
             elif len(name) > 40:
                 errors[key] = refuse("too_long", "A key has at most 40 characters.").detail

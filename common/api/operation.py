@@ -1,4 +1,4 @@
-"""Declaring one operation of the API: its scope, input, filters and answers, for the frame and for the schema at once."""
+"""Declaring one operation of the API: its scope, input, filters and answers, for frame and schema at once."""
 
 from __future__ import annotations
 

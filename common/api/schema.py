@@ -64,13 +64,13 @@ class LedgerSchema(AutoSchema):
         head, *rest = [
             word for word in re.findall(r"[A-Za-z]+", self.declared.summary) if word.lower() not in _ARTICLES
         ]
-        return head.lower() + "".join(word[0].upper() + word[1:] for word in rest)
+        return str(head).lower() + "".join(word[0].upper() + word[1:] for word in rest)
 
     def get_summary(self) -> str:
         """One line."""
         return self.declared.summary
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         """Scope, rules and refusals of the operation."""
         lines = [self.declared.description] if self.declared.description else []
         if self.declared.scope:
@@ -152,13 +152,14 @@ class LedgerSchema(AutoSchema):
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Our strict fields describe themselves; optional inputs may be null, which means absent."""
         if not hasattr(field, "json_schema"):
-            schema = super()._map_serializer_field(field, direction, bypass_extensions)
+            schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
         else:
-            schema = append_meta(dict(field.json_schema()), self._get_serializer_field_meta(field, direction))
+            meta = self._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
+            schema = append_meta(dict(field.json_schema()), meta)
         return schema
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        schema = super()._map_basic_serializer(serializer, direction)
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         schema["properties"] = {camel(name): value for name, value in schema.get("properties", {}).items()}
         if "required" in schema:
             schema["required"] = sorted(camel(name) for name in schema["required"])
@@ -180,7 +181,7 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
         return {**schema, "type": [kind, "null"]}
     if isinstance(kind, list):
         return {**schema, "type": [*kind, "null"]}
-    outer = {key: schema[key] for key in ("default", "description") if key in schema}
+    outer: dict[str, Any] = {key: schema[key] for key in ("default", "description") if key in schema}
     inner = {key: value for key, value in schema.items() if key not in outer}
     return {"oneOf": [inner, {"type": "null"}], **outer}
 

@@ -43,6 +43,14 @@ class InputSerializer(serializers.Serializer[Any]):
 
     aliases: Mapping[str, str] = {}
 
+    def run_validation(self, data: Any = empty) -> Any:
+        """The validated values; a subclass may say None in `to_internal_value`, which DRF would take for a mistake."""
+        absent, data = self.validate_empty_values(data)
+        if absent:
+            return data
+        values = self.to_internal_value(data)
+        return values if values is None else self.validate(values)
+
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """The validated values by snake_case name; raises DRF's `ValidationError` with every problem."""
         if not isinstance(data, Mapping):
@@ -63,6 +71,13 @@ class InputSerializer(serializers.Serializer[Any]):
             if given is None and not (self.partial and field.allow_null):
                 given = empty
             if given is empty and name in values:
+                continue
+            if given is empty:
+                # DRF asks the outermost serializer whether a field may be missing; an item inside a PATCH is whole.
+                if not self.partial and field.required:
+                    errors[key] = [ErrorDetail("This field is required.", code="required")]
+                elif not self.partial and field.default is not empty:
+                    values[name] = field.get_default()
                 continue
             try:
                 values[name] = field.run_validation(given)
@@ -108,7 +123,7 @@ def problems(detail: Any, path: str = "") -> Iterator[Problem]:
     elif isinstance(detail, list):
         for index, inner in enumerate(detail):
             if isinstance(inner, ErrorDetail):
-                code = inner.code if inner.code in _OWN_CODES else _CODES.get(inner.code, "invalid")
+                code = inner.code if inner.code in _OWN_CODES else _CODES.get(str(inner.code), "invalid")
                 yield Problem(path=path, code=code, message=str(inner))
             else:
                 yield from problems(inner, f"{path}[{index}]")

@@ -1,4 +1,4 @@
-"""The rate limit per service key: a fixed window of one minute in Redis. Off unless a key or the server sets a limit."""
+"""The rate limit per caller: a fixed window of one minute in Redis. Off unless a key or the server sets a limit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from common.errors import RateLimited
-from tenants.identity import Caller
+from tenants.api.authentication import caller_of
 
 logger = logging.getLogger("ledger.api")
 _WINDOW = 60
@@ -24,7 +24,7 @@ class KeyThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: object) -> bool:
         """Count and compare; raises `RateLimited` with `Retry-After` and the `RateLimit-*` headers."""
-        caller: Caller = request.user
+        caller = caller_of(request)
         limit = caller.rate_limit_per_minute or settings.RATE_LIMIT_PER_MINUTE
         if not limit:
             return True
@@ -33,7 +33,9 @@ class KeyThrottle(BaseThrottle):
         name = f"ledger:rate:{caller.actor.id}:{window}"
         try:
             with _redis().pipeline(transaction=True) as pipeline:
-                used, _ = pipeline.incr(name).expire(name, 2 * _WINDOW).execute()
+                pipeline.incr(name)
+                pipeline.expire(name, 2 * _WINDOW)
+                used: int = pipeline.execute()[0]
         except RedisError as unavailable:
             logger.warning("rate_limit_unavailable", extra={"error": type(unavailable).__name__})
             return True

@@ -2,6 +2,10 @@
 
 from django.urls import path
 
-from tenants.api.views import SettingsView
+from tenants.api.views import AuditView, JobView, SettingsView
 
-urlpatterns = [path("api/settings", SettingsView.as_view())]
+urlpatterns = [
+    path("api/settings", SettingsView.as_view()),
+    path("api/audit", AuditView.as_view()),
+    path("api/jobs/<str:job_id>", JobView.as_view()),
+]

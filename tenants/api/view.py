@@ -28,13 +28,14 @@ from common.clock import SystemClock
 from common.errors import InsufficientScope, MethodNotAllowed, MissingIdempotencyKey, NotFound
 from common.ids import InvalidId, decode_id
 from tenants import idempotency
-from tenants.api.authentication import LedgerAuthentication
+from tenants.api.authentication import LedgerAuthentication, caller_of
 from tenants.api.throttle import KeyThrottle
 from tenants.clocks import business_now
 from tenants.context import Context
 from tenants.identity import Caller
 from tenants.models import TenantSettings
 from tenants.scope import tenant_scope
+from tenants.scopes import ANY_READ
 from tenants.selectors import get_settings
 
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -119,9 +120,9 @@ class TenantView(APIView):
         declared = operation_of(self, request.method)
         if declared is None:
             raise MethodNotAllowed(sorted(self.allowed_methods))
-        self.perform_authentication(request)
-        if not request.user.may(declared.scope):
-            raise InsufficientScope(f"This call needs the scope {declared.scope}.")
+        if not caller_of(request).may(declared.scope):
+            needed = "any read scope" if declared.scope == ANY_READ else f"the scope {declared.scope}"
+            raise InsufficientScope(f"This call needs {needed}.")
         self.check_throttles(request)
 
     @property
@@ -139,7 +140,7 @@ class TenantView(APIView):
             self.initial(drf_request, *args, **kwargs)
             response = self.answer(drf_request)
         except Exception as error:
-            response = self.handle_exception(error)  # type: ignore[assignment]
+            response = self.handle_exception(error)
         for name, value in getattr(request, "rate_limit_headers", {}).items():
             response.headers.setdefault(name, value)
         if request.method == "HEAD":
@@ -149,14 +150,15 @@ class TenantView(APIView):
     def handle_exception(self, error: Exception) -> HttpResponse:  # type: ignore[override]
         """The one exception handler; no view catches."""
         context = self.get_exception_handler_context()
-        return self.get_exception_handler()(error, context)  # type: ignore[return-value]
+        response: HttpResponse = self.get_exception_handler()(error, context)
+        return response
 
     def new_call(self, request: Request) -> Call:
         """The call with its body read and parsed (413, 415, 400), not yet validated."""
         plain = request._request
         declared = operation_of(self, request.method)
         assert declared is not None
-        caller: Caller = request.user
+        caller = caller_of(request)
         context = Context(
             tenant_id=caller.tenant_id,
             actor=caller.actor,
@@ -278,7 +280,7 @@ def found(row: Model | None) -> Any:
 def client_address(request: HttpRequest) -> str:
     """The caller's address: the peer's, or what the last `TRUSTED_PROXIES` proxies say."""
     hops = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-    trusted = settings.TRUSTED_PROXIES
+    trusted: int = settings.TRUSTED_PROXIES
     if trusted and len(hops) >= trusted:
-        return hops[-trusted][:45]
+        return str(hops[-trusted])[:45]
     return str(request.META.get("REMOTE_ADDR", ""))[:45]

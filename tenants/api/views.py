@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from common.api.filters import CREATED_AT, text_filter
 from common.api.operation import operation
-from tenants.api.serializers import SettingsInput, SettingsOutput
-from tenants.api.view import Answer, Call, TenantView
-from tenants.models import TenantSettings
-
-
-def settings_body(settings: TenantSettings) -> dict[str, object]:
-    """The settings as the API shows them."""
-    return {
-        "defaultCurrency": settings.default_currency,
-        "taxRate": settings.tax_rate,
-        "taxLabel": settings.tax_label,
-        "legalName": settings.legal_name,
-    }
+from common.prefixes import JOB
+from tenants.api.bodies import audit_body, job_body, settings_body
+from tenants.api.changes import ENTITY_ID
+from tenants.api.serializers import AuditEntryOutput, JobOutput, SettingsInput, SettingsOutput
+from tenants.api.view import Answer, Call, TenantView, found, path_id
+from tenants.scopes import ANY_READ
+from tenants.selectors import audit_entries, find_job
+from tenants.services.settings import update_settings
 
 
 class SettingsView(TenantView):
@@ -26,10 +22,38 @@ class SettingsView(TenantView):
         """The tenant's settings."""
         return Answer(200, settings_body(call.settings))
 
-    @operation("settings:write", "Update the settings", answers={200: SettingsOutput}, body=SettingsInput, partial=True)
+    @operation(
+        "settings:write", "Update the settings", answers={200: SettingsOutput}, body=SettingsInput, partial=True,
+        description=(
+            "What is not given stays. `address` is replaced as a whole; of `smtp` only the given parts change, and "
+            "null clears it."
+        ),
+    )  # fmt: skip
     def patch(self, call: Call) -> Answer:
         """Change some of them."""
-        for name, value in call.data.items():
-            setattr(call.settings, name, value)
-        call.settings.save()
-        return Answer(200, settings_body(call.settings))
+        return Answer(200, settings_body(update_settings(tenant_id=call.tenant_id, changes=call.data, at=call.at)))
+
+
+class AuditView(TenantView):
+    """`/api/audit`."""
+
+    @operation(
+        "audit:read", "List the audit trail", answers={200: AuditEntryOutput}, paged=True,
+        filters=[
+            text_filter("entityType", max_length=32), ENTITY_ID, text_filter("actor", "actor_id", max_length=128),
+            text_filter("action", max_length=64), CREATED_AT,
+        ],
+    )  # fmt: skip
+    def get(self, call: Call) -> Answer:
+        """Who did what, newest first."""
+        return call.listing(audit_entries(tenant_id=call.tenant_id).filter(call.filters()), audit_body)
+
+
+class JobView(TenantView):
+    """`/api/jobs/{id}`."""
+
+    @operation(ANY_READ, "Get a job", answers={200: JobOutput})
+    def get(self, call: Call, job_id: str) -> Answer:
+        """How far it is, and what came of it."""
+        job = find_job(tenant_id=call.tenant_id, job_id=path_id(JOB, job_id))
+        return Answer(200, job_body(found(job)))

@@ -65,6 +65,14 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Lease",
+            fields=[
+                ("name", models.CharField(max_length=200, primary_key=True, serialize=False)),
+                ("holder", models.UUIDField()),
+                ("until", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="Tenant",
             fields=[
                 ("created_at", models.DateTimeField(editable=False)),

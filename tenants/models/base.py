@@ -8,7 +8,7 @@ from common.ids import new_id
 
 
 class TenantOwned(models.Model):
-    """A row of one tenant. Its table needs `TenantIsolation` and a reference to the tenant or to a parent row that has one.
+    """A row of one tenant. Its table needs `TenantIsolation` and a reference to the tenant or to a parent that has one.
 
     `tenant` carries no constraint of its own here: `TenantForeignKey` makes it, never deferrable. The index on
     `(tenant, …)` is the table's own business.

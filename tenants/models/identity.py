@@ -16,6 +16,10 @@ from tenants.isolation import Audited, TenantForeignKey, TenantIsolation, Tenant
 from tenants.models.base import TenantOwned, Timestamped
 
 
+class UserManager(BaseUserManager["User"]):
+    """Finds users by their e-mail address."""
+
+
 class User(AbstractBaseUser, Timestamped):
     """A member of staff, known across tenants; what they may do in a tenant is their membership's role."""
 
@@ -25,7 +29,7 @@ class User(AbstractBaseUser, Timestamped):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=True)  # may open the admin
 
-    objects: ClassVar[BaseUserManager[User]] = BaseUserManager()
+    objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
 
     class Meta:

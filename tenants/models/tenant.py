@@ -54,8 +54,8 @@ class Application(TenantOwned, Timestamped):
 class TenantSettings(TenantOwned, Timestamped):
     """How a tenant bills. One row per tenant, made with it.
 
-    `version` rises with each change (a trigger): the issuing path checks it in its statement, so that what a process has
-    cached is never used stale.
+    `version` rises with each change (a trigger): the issuing path checks it in its statement, so that what a process
+    has cached is never used stale.
     """
 
     default_currency = models.CharField(max_length=3, default="EUR")

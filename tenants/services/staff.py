@@ -13,7 +13,7 @@ from tenants.enums import Role
 from tenants.errors import UserExists
 from tenants.models import Membership, StaffToken, User
 
-TOKEN_PREFIX = "st_"
+TOKEN_PREFIX = "st_"  # noqa: S105 - not a secret, but what a secret begins with
 
 
 def create_user(*, email: str, name: str = "", password: str | None = None, at: dt.datetime) -> User:
@@ -29,7 +29,7 @@ def create_user(*, email: str, name: str = "", password: str | None = None, at: 
 
 
 def add_membership(*, tenant_id: UUID, user_id: UUID, role: Role, at: dt.datetime) -> Membership:
-    """Give a user a role in the tenant of the current scope; an existing membership takes the role and is active again."""
+    """Give a user a role in the tenant of the current scope; an existing membership takes it and is active again."""
     membership, _ = Membership.objects.update_or_create(
         tenant_id=tenant_id,
         user_id=user_id,

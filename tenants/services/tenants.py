@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from uuid import UUID
 
 from django.db import IntegrityError
 
 from common.ids import new_id
 from tenants.context import Actor, ActorType, Context
-from tenants.errors import TenantExists
+from tenants.errors import InvalidSlug, TenantExists
 from tenants.models import Application, Tenant, TenantSettings
 from tenants.scope import tenant_scope
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # as the constraint tenant_slug_shape says
 
 
 def create_tenant(
     *, slug: str, name: str, at: dt.datetime, actor: str = "create_tenant", is_test: bool = False
 ) -> Tenant:
-    """A tenant with default settings. Raises `TenantExists` when the slug is taken."""
+    """A tenant with default settings. Raises `InvalidSlug`, and `TenantExists` when the slug is taken."""
+    if not _SLUG.fullmatch(slug):
+        raise InvalidSlug()
     tenant_id = new_id()
     try:
         with tenant_scope(Context(tenant_id=tenant_id, actor=Actor(ActorType.SYSTEM, actor))):
