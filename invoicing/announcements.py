@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from events.publishing import DomainEvent, publish
+from events.domain import DomainEvent
+from events.publishing import publish
 from invoicing.enums import InvoiceStatus
 
 CREATED = "invoice.created"

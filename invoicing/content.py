@@ -78,7 +78,7 @@ class Buyer:
     payment_instructions: str | None
 
     def digest(self, salt: bytes) -> bytes:
-        """SHA-256 over the salt and the values: it proves them while they exist and says nothing once the salt is gone."""
+        """SHA-256 over salt and values: it proves them while they exist and says nothing once the salt is gone."""
         values = [self.user_id, self.name, self.email, self.address, self.vat_id, self.locale, self.notes]
         return sha256_of({"salt": salt.hex(), "buyer": [*values, self.payment_instructions]})
 
@@ -176,8 +176,8 @@ def tax_rule(terms: Terms, *, exempt: bool) -> dict[str, Any]:
 
 
 def compose(
-    request: InvoiceRequest, *, customer_id: UUID, currency: str, exempt: bool, terms: Terms, issued_at: dt.datetime | None,
-    invoice_id: UUID | None = None, subscription_id: UUID | None = None,
+    request: InvoiceRequest, *, customer_id: UUID, currency: str, exempt: bool, terms: Terms,
+    issued_at: dt.datetime | None, invoice_id: UUID | None = None, subscription_id: UUID | None = None,
 ) -> Content:  # fmt: skip
     """The document's content. `issued_at` is None for a draft, whose due date then stays open unless given.
 
@@ -196,20 +196,31 @@ def compose(
             raise AmountTooLarge()
         items.append(
             Item(
-                id=new_id(), type=ItemType.ONE_TIME, description=asked.description, quantity=Decimal(asked.quantity),
-                unit_price=Decimal(asked.unit_price), total=total, discount=0, tax_rate=rate, taxes=taxes,
-                tax_code=asked.tax_code, product_id=asked.product_id, price_id=None,
-                period_start=asked.period_start, period_end=asked.period_end, metadata=asked.metadata,
-            )  # fmt: skip
+                id=new_id(),
+                type=ItemType.ONE_TIME,
+                description=asked.description,
+                quantity=Decimal(asked.quantity),
+                unit_price=Decimal(asked.unit_price),
+                total=total,
+                discount=0,
+                tax_rate=rate,
+                taxes=taxes,
+                tax_code=asked.tax_code,
+                product_id=asked.product_id,
+                price_id=None,
+                period_start=asked.period_start,
+                period_end=asked.period_end,
+                metadata=asked.metadata,
+            )
         )
     tax = round_half_away(Fraction(subtotal * rule["rate"], 10_000)) if rule["rate"] else 0
     if subtotal + tax > MAX_AMOUNT:
         raise AmountTooLarge()
     breakdown = [{**rule, "taxable": subtotal, "tax": tax, "note": None}] if items else []
     return Content(
-        id=invoice_id or new_id(), customer_id=customer_id, currency=currency, items=items, subtotal=subtotal, discount=0,
-        tax=tax, total=subtotal + tax, tax_breakdown=breakdown, due_date=request.due_date or due_date(issued_at, terms),
-        issued_at=issued_at, period_start=request.period_start, period_end=request.period_end,
+        id=invoice_id or new_id(), customer_id=customer_id, currency=currency, items=items, subtotal=subtotal,
+        discount=0, tax=tax, total=subtotal + tax, tax_breakdown=breakdown,
+        due_date=request.due_date or due_date(issued_at, terms), issued_at=issued_at, period_start=request.period_start, period_end=request.period_end,
         subscription_id=subscription_id, skip_tax=request.skip_tax,
     )  # fmt: skip
 
@@ -225,4 +236,3 @@ def due_date(issued_at: dt.datetime | None, terms: Terms) -> dt.datetime | None:
 def issue_year(issued_at: dt.datetime, time_zone: str) -> int:
     """The year of a document's number: that of its issue date where the tenant is."""
     return local_date(issued_at, time_zone).year
-

@@ -51,7 +51,7 @@ END
 $$;
 CREATE TRIGGER invoice_guard BEFORE INSERT OR UPDATE OR DELETE ON invoicing_invoice
     FOR EACH ROW EXECUTE FUNCTION invoicing_guard_invoice();
-"""  # noqa: S608 - constants of this module
+"""
 
 ITEM_GUARD = """
 CREATE FUNCTION invoicing_guard_item() RETURNS trigger LANGUAGE plpgsql AS $$

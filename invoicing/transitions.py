@@ -38,7 +38,12 @@ INVOICE = StateMachine(
 
 
 def apply_transition(
-    invoice: Invoice, command: Do, *, at: dt.datetime, refusals: dict[Is, type[DomainError]], otherwise: type[DomainError]
+    invoice: Invoice,
+    command: Do,
+    *,
+    at: dt.datetime,
+    refusals: dict[Is, type[DomainError]],
+    otherwise: type[DomainError],
 ) -> None:
     """Set the status that `command` leads to. Refused, it raises what the route promises for the current status."""
     try:

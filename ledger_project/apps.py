@@ -1,9 +1,15 @@
-"""Composition: the Django application."""
+"""The composition as a Django app: it owns the commands that run the whole."""
+
+from importlib import import_module
 
 from django.apps import AppConfig
 
 
 class LedgerProjectConfig(AppConfig):
-    """Commands and checks of the whole."""
+    """Makes Celery's app the current one in every process, so that tasks are sent to our broker."""
 
     name = "ledger_project"
+
+    def ready(self) -> None:
+        """Load the Celery app."""
+        import_module("ledger_project.celery")

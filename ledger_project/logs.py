@@ -1,6 +1,72 @@
+"""One line per log record: readable in a terminal, JSON where a machine collects them. Secrets are not written."""
+
+from __future__ import annotations
+
+import json as jsonlib
 import logging
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+REDACTED = "[redacted]"
+SECRET_WORDS = ("password", "secret", "authorization", "apikey", "token", "dsn")
+# A record's own attributes; whatever else it carries came in as `extra`.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_SECRETS_IN_TEXT = (
+    re.compile(r"(\b(?:ServiceKey|Bearer)\s+)[^\s'\",;]+"),
+    re.compile(r"(\bsk_[a-z]+_)[A-Za-z0-9_\-]+"),
+    re.compile(r"(\b[a-z][a-z0-9+.\-]*://[^\s/:@]*:)[^\s/@]+(?=@)"),
+)
+
+
+def redact(key: str, value: Any) -> Any:
+    """`value`, unless `key` says that it is a secret; the same for what is inside mappings and lists."""
+    plain = key.lower().replace("_", "").replace("-", "")
+    if any(word in plain for word in SECRET_WORDS):
+        return REDACTED
+    if isinstance(value, Mapping):
+        return {str(name): redact(str(name), inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact("", inner) for inner in value]
+    return _redact_text(value) if isinstance(value, str) else value
+
+
+def _redact_text(text: str) -> str:
+    for pattern in _SECRETS_IN_TEXT:
+        text = pattern.sub(lambda found: found.group(1) + REDACTED, text)
+    return text
+
+
+def _one_line(text: str) -> str:
+    # What a client sent may stand in a message; it must not be able to write a line of its own.
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class LineFormatter(logging.Formatter):
-    def __init__(self, json: bool = False) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+    """`2026-01-31T12:00:00.000Z INFO invoicing.tasks message key=value`, or the same as a JSON object per line."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        """`json` chooses the form."""
+        super().__init__()
+        self._json = json
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line; in the readable form a traceback follows on indented lines."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        message = _redact_text(record.getMessage())
+        extras = {key: redact(key, value) for key, value in vars(record).items() if key not in _STANDARD}
+        trace = ""
+        if record.exc_info:
+            trace = _redact_text(self.formatException(record.exc_info))
+        if self._json:
+            line = {"time": time, "level": record.levelname, "logger": record.name, "message": message, **extras}
+            return jsonlib.dumps(line | ({"exception": trace} if trace else {}), default=str)
+        pairs = "".join(f" {key}={self._value(value)}" for key, value in extras.items())
+        body = f"{time} {record.levelname:<7} {record.name} {_one_line(message)}{pairs}"
+        return body + "".join(f"\n    {_one_line(line)}" for line in trace.splitlines())
+
+    def _value(self, value: Any) -> str:
+        text = value if isinstance(value, str) else jsonlib.dumps(value, default=str, ensure_ascii=False)
+        text = _one_line(text)
+        return jsonlib.dumps(text, ensure_ascii=False) if text == "" or re.search(r"[\s=\"]", text) else text

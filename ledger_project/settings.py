@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -198,11 +197,13 @@ CELERY_TASK_SOFT_TIME_LIMIT = 270
 # Above the hard time limit: a running task is never handed out a second time.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: a Redis that is away for an hour must not leave workers that have given up.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOG_FORMAT = env.str("LOG_FORMAT", default="console" if os.environ.get("LEDGER_PROCESS") is None else "console")
+LOG_FORMAT = env.str("LOG_FORMAT", default="console")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -213,5 +214,7 @@ LOGGING: dict[str, Any] = {
         "django.server": {"level": "WARNING"},
         # The API's one exception handler reports what matters; Django would repeat each 4xx.
         "django.request": {"level": "ERROR"},
+        # A line per sweep and second would bury everything else.
+        "celery": {"level": "WARNING"},
     },
 }

@@ -10,6 +10,6 @@ from common.clock import SystemClock
 _system = SystemClock()
 
 
-def business_now(tenant_id: UUID, customer_id: UUID | None = None) -> dt.datetime:
-    """Now, in milliseconds of UTC, for a tenant or for one of its customers."""
+def business_now(tenant_id: UUID | None = None, customer_id: UUID | None = None) -> dt.datetime:
+    """Now, in milliseconds of UTC: real time, or that of a tenant or of one of its customers."""
     return _system.now()

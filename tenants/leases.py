@@ -50,7 +50,7 @@ class HeldLease:
 
 
 def claim_lease(name: str, *, seconds: float) -> HeldLease:
-    """Take the lease for `seconds` of real time, unless another holds it. Not inside a transaction: others must see it."""
+    """Take the lease for `seconds`, unless another holds it. Not inside a transaction: others must see it."""
     holder = new_id()
     return HeldLease(name, holder, seconds, held=_changed(_CLAIM, [name, holder, seconds]))
 

@@ -8,7 +8,6 @@ from common.states import StateMachine
 from tenants.enums import JobCommand, JobStatus
 from tenants.models import Job
 
-
 JOB: StateMachine[JobStatus, JobCommand] = StateMachine(
     "job",
     {

@@ -18,7 +18,8 @@ def record_manual_payment(
 ) -> Payment:  # fmt: skip
     """A payment that arrived outside every provider, succeeded at once. `amount` is in minor units, at least 1.
 
-    `paid_at` is when the money moved, `at` when it is recorded. The caller says what it pays; nothing is published here.
+    `paid_at` is when the money moved, `at` when it is recorded. What it pays only the caller knows, so that nothing is
+    published here.
     """
     return Payment.objects.create(
         tenant_id=tenant_id, customer_id=customer_id, amount=amount, currency=currency, method=method,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from common.api.fields import TextField, refuse
 from common.api.names import camel
@@ -41,8 +42,9 @@ class AddressInput(InputSerializer):
     postal_code = TextField(max_length=32, required=False)
     country = CountryField(required=False)
 
-    def to_internal_value(self, data: Any) -> Any:
-        given = super().to_internal_value(data)
+    def run_validation(self, data: Any = empty) -> Any:
+        """The address to store, or None."""
+        given = super().run_validation(data)
         return {camel(name): given.get(name) for name in ADDRESS_FIELDS} if given else None
 
 

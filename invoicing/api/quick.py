@@ -1,8 +1,8 @@
 """Reading the plain invoice quickly.
 
-`plain_request` answers only for bodies that need nothing but types and bounds; everything else (dates, customer details,
-text that must be trimmed, anything wrong) is left to `InvoiceInput`, which knows all rules and all messages. A property
-test holds the two together: what is accepted here reads the same there.
+`plain_request` answers only for bodies that need nothing but types and bounds; all else (dates, customer details,
+text that must be trimmed, anything wrong) is left to `InvoiceInput`, which knows all rules and all messages. A
+property test holds the two together: what is accepted here reads the same there.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class InvoiceInput(InputSerializer):
     user_id = TextField(max_length=255, required=False)
     customer_id = IdField(CUSTOMER, required=False)
     customer = CustomerDetailsInput(required=False)
-    items = ItemInput(many=True, min_length=1, max_length=MAX_ITEMS)
+    items = ItemInput(many=True, min_length=1, max_length=MAX_ITEMS)  # type: ignore[call-arg]
     currency = CurrencyField(required=False)
     notes = TextField(max_length=5000, multiline=True, required=False)
     due_date = InstantField(date_allowed=True, required=False)
@@ -96,7 +96,7 @@ class InvoiceInput(InputSerializer):
 class InvoiceChange(InputSerializer):
     """PATCH of a draft; `items` replaces all of them. `metadata` alone may be changed at any time."""
 
-    items = ItemInput(many=True, max_length=MAX_ITEMS, required=False)
+    items = ItemInput(many=True, max_length=MAX_ITEMS, required=False)  # type: ignore[call-arg]
     currency = CurrencyField(required=False)
     notes = TextField(max_length=5000, multiline=True, required=False, allow_null=True)
     due_date = InstantField(date_allowed=True, required=False, allow_null=True)
@@ -128,7 +128,7 @@ class OptionalReasonInput(InputSerializer):
 class TaxOutput(serializers.Serializer[Any]):
     """One tax of an item. `rate` is in basis points."""
 
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     rate = serializers.IntegerField()
     category = serializers.ChoiceField(choices=TaxCategory.values)
 

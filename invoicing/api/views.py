@@ -41,7 +41,6 @@ from invoicing.services.drafts import delete_draft, update_invoice
 from invoicing.services.issuing import create_invoice, finalise_invoice
 from invoicing.services.one_statement import issue_in_one_statement
 from invoicing.services.settling import mark_paid, mark_uncollectible, void_invoice
-from tenants import idempotency
 from tenants.api.authentication import CachedKeyAuthentication, LedgerAuthentication
 from tenants.api.view import Answer, Call, TenantView, guard_of, path_id
 
@@ -160,7 +159,11 @@ class InvoiceView(TenantView):
         if "items" in changes:
             changes["items"] = asked_items(changes["items"] or [])
         invoice = update_invoice(
-            tenant_id=call.tenant_id, invoice_id=path_id(INVOICE, id), changes=changes, settings=call.settings, at=call.at
+            tenant_id=call.tenant_id,
+            invoice_id=path_id(INVOICE, id),
+            changes=changes,
+            settings=call.settings,
+            at=call.at,
         )
         return Answer(200, result(invoice))
 

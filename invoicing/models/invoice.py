@@ -15,8 +15,8 @@ OPEN = (InvoiceStatus.PENDING, InvoiceStatus.FAILED)
 class Invoice(TenantOwned, Timestamped):
     """A demand for payment. Amounts are minor units of `currency`.
 
-    Everything but status, payment sums, times of payment, `email_status` and metadata is fixed at finalisation: a trigger
-    refuses later changes. What names the buyer stands in `InvoiceBuyer`, so that it can be erased.
+    Everything but status, payment sums, times of payment, `email_status` and metadata is fixed at finalisation: a
+    trigger refuses later changes. What names the buyer stands in `InvoiceBuyer`, so that it can be erased.
     """
 
     customer = models.ForeignKey("billing.Customer", on_delete=models.PROTECT, db_constraint=False, db_index=False)

@@ -12,8 +12,8 @@ from tenants.models.base import TenantOwned
 class NumberSeries(TenantOwned):
     """The counter of a series and the head of its hash chain.
 
-    `last_number` is `start - 1` until the first document. It is not audited: each of its changes is a document. A trigger
-    lets it only rise, and `start` change only while no number has been given.
+    `last_number` is `start - 1` until the first document. It is not audited: each of its changes is a document. A
+    trigger lets it only rise, and `start` change only while no number has been given.
     """
 
     code = models.CharField(max_length=16)  # INV, CN

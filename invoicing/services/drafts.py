@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from billing.models import Customer
-from common.api.fields import merge_metadata
+from billing.services.metadata import merged_metadata
 from invoicing.content import InvoiceRequest, ItemRequest, compose
 from invoicing.enums import InvoiceStatus
 from invoicing.errors import InvoiceNotDraft
@@ -32,7 +32,7 @@ def update_invoice(
             raise InvoiceNotDraft()
         _recompute(invoice, changes, settings)
     if "metadata" in changes:
-        invoice.metadata = merge_metadata(invoice.metadata, changes["metadata"] or {})
+        invoice.metadata = merged_metadata(invoice.metadata, changes["metadata"] or {})
     invoice.updated_at = at
     invoice.save()
     return invoice

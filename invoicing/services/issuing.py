@@ -109,12 +109,25 @@ def insert_items(invoice: Invoice, content: Content) -> list[InvoiceItem]:
     """Write the items in the order of the document."""
     return InvoiceItem.objects.bulk_create(
         InvoiceItem(
-            id=item.id, tenant_id=invoice.tenant_id, invoice_id=invoice.id, position=position, type=item.type,
-            description=item.description, quantity=item.quantity, unit_price=item.unit_price, total=item.total,
-            discount=item.discount, tax_rate=item.tax_rate, taxes=list(item.taxes), tax_code=item.tax_code,
-            product_id=item.product_id, price_id=item.price_id, period_start=item.period_start,
-            period_end=item.period_end, metadata=dict(item.metadata),
-        )  # fmt: skip
+            id=item.id,
+            tenant_id=invoice.tenant_id,
+            invoice_id=invoice.id,
+            position=position,
+            type=item.type,
+            description=item.description,
+            quantity=item.quantity,
+            unit_price=item.unit_price,
+            total=item.total,
+            discount=item.discount,
+            tax_rate=item.tax_rate,
+            taxes=list(item.taxes),
+            tax_code=item.tax_code,
+            product_id=item.product_id,
+            price_id=item.price_id,
+            period_start=item.period_start,
+            period_end=item.period_end,
+            metadata=dict(item.metadata),
+        )
         for position, item in enumerate(content.items)
     )
 

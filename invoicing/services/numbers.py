@@ -48,9 +48,14 @@ def ensure_series(*, tenant_id: UUID, code: str, year: int, first: int = 1) -> N
     NumberSeries.objects.bulk_create(
         [
             NumberSeries(
-                id=new_id(), tenant_id=tenant_id, code=code, year=year, start=first, last_number=first - 1,
+                id=new_id(),
+                tenant_id=tenant_id,
+                code=code,
+                year=year,
+                start=first,
+                last_number=first - 1,
                 head=genesis(tenant_id, code, year),
-            )  # fmt: skip
+            )
         ],
         ignore_conflicts=True,
     )

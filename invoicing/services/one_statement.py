@@ -1,9 +1,9 @@
 """Issuing an invoice in one statement and one round trip.
 
-The ordinary way (`issuing.create_invoice`) reads customer, settings and series, and writes row after row. Here the facts
-come from a cache in this process and are checked by version in the statement itself; when one of them has changed,
-nothing is written and the facts are read anew. What the statement writes is what the ordinary way writes; a property test
-compares the two. Whatever is not plain (an unknown customer, a draft) is left to the ordinary way.
+The ordinary way (`issuing.create_invoice`) reads customer, settings and series, and writes row after row. Here the
+facts come from a cache in this process and are checked by version in the statement itself; when one of them has
+changed, nothing is written and the facts are read anew. What the statement writes is what the ordinary way writes; a
+property test compares the two. Whatever is not plain (an unknown customer, a draft) is left to the ordinary way.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ WITH guard AS (
     RETURNING last_number, {TEXT.format(n="last_number")} AS text, head
 ), document AS (
     INSERT INTO invoicing_invoice (
-        id, tenant_id, customer_id, status, currency, subtotal, discount, tax, total, tax_breakdown, item_count, skip_tax,
-        period_start, period_end, due_date, series, year, number, invoice_number, issued_at, buyer_digest,
+        id, tenant_id, customer_id, status, currency, subtotal, discount, tax, total, tax_breakdown, item_count,
+        skip_tax, period_start, period_end, due_date, series, year, number, invoice_number, issued_at, buyer_digest,
         content_digest, chain_hash, amount_paid, amount_refunded, amount_credited, paid_at, email_status, metadata,
         created_at, updated_at
     )

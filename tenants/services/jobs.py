@@ -27,9 +27,9 @@ def start_job(*, tenant_id: UUID, job_id: UUID, at: dt.datetime) -> Job:
 
 def report_progress(*, tenant_id: UUID, job_id: UUID, percent: int, at: dt.datetime) -> None:
     """How much is done, 0 to 100; kept within these bounds. It never falls, and an ended job does not change."""
-    Job.objects.filter(tenant_id=tenant_id, id=job_id, status=JobStatus.RUNNING, progress__lt=max(0, min(100, percent))).update(
-        progress=max(0, min(100, percent)), updated_at=at
-    )
+    Job.objects.filter(
+        tenant_id=tenant_id, id=job_id, status=JobStatus.RUNNING, progress__lt=max(0, min(100, percent))
+    ).update(progress=max(0, min(100, percent)), updated_at=at)
 
 
 def finish_job(*, tenant_id: UUID, job_id: UUID, result: Any, at: dt.datetime) -> Job:

@@ -37,9 +37,7 @@ class CustomersView(TenantView):
     )
     def post(self, call: Call) -> Answer:
         """A new customer."""
-        customer = create_customer(
-            tenant_id=call.tenant_id, at=call.at, trace_id=call.context.trace_id, **call.data
-        )
+        customer = create_customer(tenant_id=call.tenant_id, at=call.at, trace_id=call.context.trace_id, **call.data)
         return Answer(201, customer_body(customer), location=location_of(customer))
 
 

@@ -23,8 +23,8 @@ class Command(OperatorCommand):
     help = (
         "Create a token with which a member of staff calls the API (Authorization: Bearer st_… with X-Tenant-Id). The "
         "token is printed once and cannot be shown again. It opens every tenant of which the user is a member, with "
-        "the role they have there. With --create, a user and a membership that are missing are made; a user made so has no "
-        "password."
+        "the role they have there. With --create, a user and a membership that are missing are made; a user made so "
+        "has no password."
     )
     examples = """
         manage.py create_staff_token --email ada@example.com --tenant acme --role admin --create

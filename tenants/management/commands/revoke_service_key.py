@@ -37,9 +37,7 @@ class Command(OperatorCommand):
         try:
             key_id = decode_id(SERVICE_KEY, options["key"])
         except InvalidId as wrong:
-            raise CommandError(
-                "--key takes the id of a service key (key_…), not its secret."
-            ) from wrong
+            raise CommandError("--key takes the id of a service key (key_…), not its secret.") from wrong
         with tenant_scope(self.context(tenant.id, reason=options["reason"])):
             key = revoke_service_key(tenant_id=tenant.id, key_id=key_id, at=real_now())
         assert key.revoked_at is not None

@@ -22,9 +22,9 @@ class Command(TenantCommand):
     help = (
         "Re-encrypt every stored secret with the current key. Put the new key into ENCRYPTION_KEY and the former one "
         "into ENCRYPTION_KEYS_OLD, restart all processes, then run this; when it says ok for all tenants, the former "
-        "key may be removed. It works in small transactions beside normal operation and can be stopped and run again at any "
-        "time: what has been moved is skipped. Values that no key opens are listed and left alone, and the exit status "
-        "is 1."
+        "key may be removed. It works in small transactions beside normal operation and can be stopped and run again "
+        "at any time: what has been moved is skipped. Values that no key opens are listed and left alone, and the exit "
+        "status is 1."
     )
     examples = """
         manage.py rotate_encryption_key --dry-run

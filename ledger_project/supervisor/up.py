@@ -1,0 +1,257 @@
+"""The story of `bin/up`: services, roles, migrations, first tenant, then web, worker and beat until asked to stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import socket
+import sys
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from ledger_project.database import DatabaseNotPrepared, prepare_database
+from ledger_project.environment import BASE_DIR, ledger_home, worker_ready_file
+from ledger_project.supervisor.home import Home, HomeInUse, write_private
+from ledger_project.supervisor.log import SharedLog
+from ledger_project.supervisor.loop import Failed, Stopping, Supervisor
+from ledger_project.supervisor.process import Output, Program
+from ledger_project.supervisor.services import APP_ROLE, OWNER_ROLE, PostgreSQL, Redis
+
+DESCRIPTION = """
+Run everything on this machine: PostgreSQL and Redis (embedded, unless configured), migrations, the web server, a worker
+and beat. The first start creates the tenant "demo", an administrator and a service key, and shows them once; they are
+also in LEDGER_HOME/credentials.json. Ctrl-C stops everything in order.
+
+LEDGER_HOME (.ledger) holds data, logs and pid files; PORT (5002) and HOST (127.0.0.1) are where the web server listens.
+Change LEDGER_HOME and PORT to run a second instance. With DATABASE_URL and DATABASE_OWNER_URL, or REDIS_URL, set, those
+servers are used instead of the embedded ones.
+"""
+# Static files come from the packages; nothing was collected into a folder.
+QUIET_WARNINGS = "ignore:No directory at:UserWarning"
+STOP_ORDER = (("web", "beat", "worker"), ("redis",), ("postgres",))
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `bin/up` was asked for."""
+
+    demo: bool = False
+    exit: bool = False
+    services_only: bool = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `bin/up` and `manage.py up`."""
+    parser.add_argument("--demo", action="store_true", help="play a guided story through the HTTP API after the start")
+    parser.add_argument("--exit", action="store_true", help="stop after the start (after the story, with --demo)")
+    parser.add_argument(
+        "--services-only", action="store_true", help="run PostgreSQL and Redis only, roles and database created"
+    )
+
+
+def up(options: Options) -> int:
+    """Run until asked to stop; the exit status: 0, or 1 when something did not work (with --demo: the story too)."""
+    try:
+        home = Home(ledger_home())
+    except HomeInUse as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    log = SharedLog(home.log)
+    supervisor = Supervisor(home, log)
+    try:
+        status = Instance(home, supervisor, log).run(options)
+        if not options.exit:
+            supervisor.watch()
+    except Stopping:
+        status = 0
+    except (Failed, DatabaseNotPrepared, psycopg.OperationalError) as problem:
+        log.say(f"\n{problem}")
+        status = 1
+    finally:
+        supervisor.stop(*STOP_ORDER)
+        home.close()
+    log.say("Stopped.")
+    return status
+
+
+class Instance:
+    """What `bin/up` does, step by step, in one home."""
+
+    def __init__(self, home: Home, supervisor: Supervisor, log: SharedLog) -> None:
+        """Reads HOST and PORT."""
+        self._home = home
+        self._supervisor = supervisor
+        self._log = log
+        self._host = os.environ.get("HOST") or "127.0.0.1"
+        self._port = _port(os.environ.get("PORT") or "5002")
+        self._base_url = os.environ.get("BASE_URL") or f"http://localhost:{self._port}"
+
+    def run(self, options: Options) -> int:
+        """Start what `options` ask for; the status of the story, or 0."""
+        if not options.services_only:
+            self._require_free_port()
+        self._home.secrets()
+        self._start_services()
+        if options.services_only:
+            self._log.say(f"PostgreSQL and Redis are ready. Their URLs: {self._home.path / 'services.json'}")
+            return 0
+        self._run_python("migrate", "manage.py", "migrate", "--no-input")
+        self._run_python("first start", "manage.py", "first_start", output=Output.PLAIN)
+        self._refresh_credentials()
+        self._start_processes()
+        self._log.say(self._welcome())
+        return self._play_demo() if options.demo else 0
+
+    def _require_free_port(self) -> None:
+        # Granian shares its port between workers, so a second instance would be let in beside the first.
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self._host, self._port))
+                probe.listen()
+            except OSError as problem:
+                raise Failed(
+                    f"Port {self._port} on {self._host} cannot be used ({problem.strerror}). Choose another one, for "
+                    f"example: PORT={self._port + 1} bin/up"
+                ) from problem
+
+    def _start_services(self) -> None:
+        urls: dict[str, str] = {}
+        app_url, owner_url = os.environ.get("DATABASE_URL"), os.environ.get("DATABASE_OWNER_URL")
+        if bool(app_url) != bool(owner_url):
+            raise Failed(
+                "Set DATABASE_URL (the application role) and DATABASE_OWNER_URL (the role that migrates) together, or "
+                "neither of them for the embedded PostgreSQL."
+            )
+        superuser_url = None
+        if not app_url or not owner_url:
+            postgres = PostgreSQL(self._home)
+            postgres.start(self._supervisor)
+            app_url, owner_url = postgres.url(APP_ROLE), postgres.url(OWNER_ROLE)
+            superuser_url = postgres.url("postgres", "postgres")
+            urls |= {"databaseUrl": app_url, "databaseOwnerUrl": owner_url}
+        if not os.environ.get("REDIS_URL"):
+            redis = Redis(self._home)
+            redis.start(self._supervisor)
+            urls["redisUrl"] = redis.url()
+        prepare_database(owner_url, app_url, superuser_url=superuser_url, notice=self._log.say)
+        write_private(self._home.path / "services.json", urls)
+
+    def _start_processes(self) -> None:
+        for old in (metrics := self._metrics_folder()).glob("*.db"):
+            old.unlink()
+        metrics.mkdir(exist_ok=True)
+        worker_ready_file().unlink(missing_ok=True)
+        # Threads are the bound on writers: about four per pair of database cores. Connections beyond the back-pressure
+        # wait in the kernel's backlog, not in our memory.
+        web = (
+            f"-m granian --interface wsgi --http 1 --no-ws --host {self._host} --port {self._port} "
+            f"--workers {os.environ.get('WEB_WORKERS') or 2} --blocking-threads {os.environ.get('WEB_THREADS') or 2} "
+            "--backlog 1024 --backpressure 256 --respawn-failed-workers --workers-kill-timeout 8 --log-level warning "
+            "ledger_project.wsgi:application"
+        )
+        worker = (
+            f"-m celery --quiet -A ledger_project worker --concurrency {os.environ.get('WORKER_PROCESSES') or 2} "
+            "--without-gossip --without-mingle"
+        )
+        beat = "-m celery --quiet -A ledger_project beat --schedule"
+        self._supervisor.keep(self._program("web", *web.split()))
+        self._supervisor.keep(self._program("worker", *worker.split()))
+        self._supervisor.keep(self._program("beat", *beat.split(), str(self._home.path / "beat-schedule")))
+        self._supervisor.wait_until(self._web_is_ready, what="The web server")
+        self._supervisor.wait_until(worker_ready_file().exists, what="The worker")
+
+    def _web_is_ready(self) -> bool:
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)  # noqa: S104 - not bound here
+        try:
+            with urllib.request.urlopen(f"http://{host}:{self._port}/readyz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _refresh_credentials(self) -> None:
+        """The file names the address of this start: PORT may have changed since the first one."""
+        path = self._home.path / "credentials.json"
+        if not path.exists():
+            return
+        credentials = json.loads(path.read_text())
+        if credentials.get("baseUrl") != self._base_url:
+            write_private(path, credentials | {"baseUrl": self._base_url})
+
+    def _welcome(self) -> str:
+        credentials = shlex.quote(str(self._home.path / "credentials.json"))
+        invoice = (
+            '{"userId": "user-1", "customer": {"name": "Ada Lovelace"}, '
+            '"items": [{"description": "Consulting", "unitPrice": 12000, "quantity": 2}]}'
+        )
+        key = f'$(sed -n \'s/.*"serviceKey": "\\([^"]*\\)".*/\\1/p\' {credentials})'
+        return f"""
+Ledger is running at {self._base_url}
+  API documentation  {self._base_url}/api/docs
+  Health             {self._base_url}/healthz  {self._base_url}/readyz
+  Metrics            {self._base_url}/metrics
+  Credentials        {self._home.path / "credentials.json"}
+  Log                {self._home.log / "ledger.log"}
+
+Issue an invoice (sent again with the same Idempotency-Key, it answers the same):
+
+curl -sS {self._base_url}/api/invoices \\
+  -H "Authorization: ServiceKey {key}" \\
+  -H 'Content-Type: application/json' -H 'Idempotency-Key: first-invoice' \\
+  -d '{invoice}'
+
+Ctrl-C stops everything.
+"""
+
+    def _play_demo(self) -> int:
+        story = self._program("demo", "-m", "ledger_project.demo", output=Output.PLAIN)
+        return 1 if self._supervisor.run_once(story) else 0
+
+    def _run_python(self, name: str, *arguments: str, output: Output = Output.NAMED) -> None:
+        code = self._supervisor.run_once(self._program(name, *arguments, output=output))
+        if code != 0:
+            raise Failed(f"{name} failed with status {code}; the reason stands above.")
+
+    def _metrics_folder(self) -> Path:
+        return self._home.path / "metrics"
+
+    def _program(self, name: str, *arguments: str, output: Output = Output.NAMED) -> Program:
+        return Program(
+            name=name,
+            argv=(sys.executable, *arguments),
+            folder=BASE_DIR,
+            output=output,
+            environment=os.environ
+            | {
+                "LEDGER_HOME": str(self._home.path),
+                "LEDGER_TETHERED": "1",
+                "PORT": str(self._port),
+                "DJANGO_SETTINGS_MODULE": "ledger_project.settings",
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONWARNINGS": QUIET_WARNINGS,
+            }
+            # Several processes count together through files.
+            | ({"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_folder())} if name in ("web", "worker") else {}),
+        )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise Failed(f"PORT must be a number from 1 to 65535, not {text!r}.")
+    return int(text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m ledger_project.supervisor`: the same as `manage.py up`, without loading Django."""
+    parser = argparse.ArgumentParser(
+        prog="up", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    given = parser.parse_args(arguments)
+    return up(Options(demo=given.demo, exit=given.exit, services_only=given.services_only))

@@ -1,0 +1,78 @@
+"""Log lines: one per record, readable or JSON, without secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+
+from ledger_project.logs import LineFormatter
+
+
+def line(message: str = "Sent", *arguments: object, form: str = "console", **extra: object) -> str:
+    fixed = {"name": "events.tasks", "levelno": logging.INFO, "levelname": "INFO", "created": 0.5}
+    record = logging.makeLogRecord(fixed | {"msg": message, "args": arguments} | extra)
+    return LineFormatter(json=form == "json").format(record)
+
+
+def test_a_line_has_time_level_logger_message_and_values():
+    assert line("Sent %d", 2, tenant="demo", note="two words", empty="") == (
+        '1970-01-01T00:00:00.500Z INFO    events.tasks Sent 2 tenant=demo note="two words" empty=""'
+    )
+
+
+def test_json_is_one_object_with_the_values_at_its_top():
+    assert json.loads(line("Sent %d", 2, form="json", count=3)) == {
+        "time": "1970-01-01T00:00:00.500Z",
+        "level": "INFO",
+        "logger": "events.tasks",
+        "message": "Sent 2",
+        "count": 3,
+    }
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+@pytest.mark.parametrize(
+    "key", ["password", "smtp_password", "clientSecret", "Authorization", "api_key", "X-API-Key", "accessToken", "DSN"]
+)
+def test_a_value_whose_key_names_a_secret_is_not_written_at_any_depth(form, key):
+    for extra in ({key: "hunter2"}, {"smtp": {"nested": [{key: "hunter2"}]}}):
+        text = line(form=form, **extra)
+        assert "hunter2" not in text
+        assert "[redacted]" in text
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: ServiceKey sk_svc_hunter2",
+        "Bearer hunter2.hunter2",
+        "the key sk_svc_hunter2 is unknown",
+        "cannot reach postgres://ledger_app:hunter2@db/ledger",
+    ],
+)
+def test_a_secret_inside_a_text_is_not_written(form, text):
+    assert "hunter2" not in line(text, form=form)
+    assert "hunter2" not in line("Failed", problem=text, form=form)
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_text_from_outside_cannot_write_a_second_line(form):
+    text = line("Unknown user %s", "x\n1970-01-01 INFO forged\x1b[2J\u2028", form=form, also="a\r\nb")
+    assert len(text.splitlines()) == 1
+    assert "\x1b" not in text
+
+
+def test_a_traceback_follows_on_indented_lines():
+    try:
+        raise ValueError("no")
+    except ValueError:
+        text = line(exc_info=sys.exc_info())
+    first, *rest = text.splitlines()
+    assert first.endswith("Sent")
+    assert rest
+    assert all(each.startswith("    ") for each in rest)
+    assert "ValueError: no" in rest[-1]
