@@ -116,7 +116,14 @@ def test_the_currency_is_the_requests_then_the_customers_then_the_tenants(invoic
 
 
 def test_texts_of_every_script_come_back_as_they_were_sent(invoices, way):
-    texts = ["Grüße, 東京 – ἀλφα", "שלום עולם 123", "👩‍👩‍👧‍👦 🏳️‍🌈 é", 'q"uo\\te', "{}[]'; DROP TABLE --", '"invoiceNumber":""']
+    texts = [
+        "Grüße, 東京 – ἀλφα",
+        "שלום עולם 123",
+        "👩‍👩‍👧‍👦 🏳️‍🌈 é",
+        'q"uo\\te',
+        "{}[]'; DROP TABLE --",
+        '"invoiceNumber":""',
+    ]
     items = [{"description": text, "unitPrice": 1, "taxCode": text[:64]} for text in texts]
     metadata = {"ключ": "значение", "e\u0301": "\t\n\u2028"}
     body = invoices.make(items=items, notes="\n".join(texts), metadata=metadata, **way)
@@ -193,7 +200,9 @@ def test_periods_stand_on_the_invoice_and_on_items(invoices):
         assert (thing["periodStart"], thing["periodEnd"]) == ("2025-12-31T23:00:00.000Z", "2026-02-01T00:00:00.123Z")
 
 
-def test_the_due_date_is_midnight_of_the_issue_day_plus_terms_in_the_tenants_zone(invoices, settings_of, time_machine, way):
+def test_the_due_date_is_midnight_of_the_issue_day_plus_terms_in_the_tenants_zone(
+    invoices, settings_of, time_machine, way
+):
     settings_of(timeZone="America/New_York", paymentTermsDays=14)
     time_machine.move_to("2026-03-01T03:00:00Z", tick=False)  # still 28 February there; the clocks change on 8 March
     assert invoices.make(**way)["dueDate"] == "2026-03-14T04:00:00.000Z"
