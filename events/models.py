@@ -146,6 +146,7 @@ class Mail(TenantOwned, LeasedWork):
             models.Index(
                 fields=["next_attempt_at", "id"], name="mail_due", condition=Q(status__in=["queued", "sending"])
             ),
+            models.Index(fields=["tenant", "id"], name="mail_failed", condition=Q(status="failed")),
             models.Index(fields=["tenant", "object_id"], name="mail_by_object"),
         ]
 

@@ -218,11 +218,22 @@ def compose(
         raise AmountTooLarge()
     breakdown = [{**rule, "taxable": subtotal, "tax": tax, "note": None}] if items else []
     return Content(
-        id=invoice_id or new_id(), customer_id=customer_id, currency=currency, items=items, subtotal=subtotal,
-        discount=0, tax=tax, total=subtotal + tax, tax_breakdown=breakdown,
-        due_date=request.due_date or due_date(issued_at, terms), issued_at=issued_at, period_start=request.period_start, period_end=request.period_end,
-        subscription_id=subscription_id, skip_tax=request.skip_tax,
-    )  # fmt: skip
+        id=invoice_id or new_id(),
+        customer_id=customer_id,
+        currency=currency,
+        items=items,
+        subtotal=subtotal,
+        discount=0,
+        tax=tax,
+        total=subtotal + tax,
+        tax_breakdown=breakdown,
+        due_date=request.due_date or due_date(issued_at, terms),
+        issued_at=issued_at,
+        period_start=request.period_start,
+        period_end=request.period_end,
+        subscription_id=subscription_id,
+        skip_tax=request.skip_tax,
+    )
 
 
 def due_date(issued_at: dt.datetime | None, terms: Terms) -> dt.datetime | None:

@@ -11,5 +11,6 @@ class LedgerProjectConfig(AppConfig):
     name = "ledger_project"
 
     def ready(self) -> None:
-        """Load the Celery app."""
+        """Load the Celery app and the system checks."""
         import_module("ledger_project.celery")
+        import_module("ledger_project.checks")

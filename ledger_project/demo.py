@@ -16,11 +16,13 @@ import urllib.request
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
 
 from ledger_project.environment import BASE_DIR, ledger_home
 
 TIMEOUT_SECONDS = 30
+MOST_LINES = 24
 
 
 class Surprise(Exception):
@@ -29,7 +31,7 @@ class Surprise(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """What came back; the names of headers are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -78,14 +80,19 @@ class Story:
         request = urllib.request.Request(self.base_url + path, data=data, headers=headers, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
-                answer = Answer(response.status, dict(response.headers), response.read())
+                answer = Answer(response.status, lower_case(response.headers), response.read())
         except urllib.error.HTTPError as problem:
             with problem:
-                answer = Answer(problem.code, dict(problem.headers), problem.read())
-        replayed = "   Idempotent-Replayed: true" if "Idempotent-Replayed" in answer.headers else ""
+                answer = Answer(problem.code, lower_case(problem.headers), problem.read())
+        replayed = "   Idempotent-Replayed: true" if "idempotent-replayed" in answer.headers else ""
         say(f"  → {answer.status}{replayed}")
         say(indented(answer.body))
         return answer
+
+
+def lower_case(headers: Message) -> dict[str, str]:
+    """Headers by name, whatever case the server writes them in."""
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def say(text: str) -> None:
@@ -104,9 +111,6 @@ def indented(body: bytes) -> str:
     if len(lines) > MOST_LINES:
         lines = [*lines[:MOST_LINES], f"… {len(lines) - MOST_LINES} more lines"]
     return "\n".join(f"    {line}" for line in lines)
-
-
-MOST_LINES = 24
 
 
 def expect(condition: bool, what: str) -> None:  # noqa: FBT001 - reads as an assertion
@@ -130,7 +134,7 @@ def send_it_again(story: Story) -> None:
     assert story.first_answer is not None
     answer = story.call("POST", "/api/invoices", story.order, key=f"demo-{story.run}")
     expect(answer.status == 201, "the same status")
-    expect(answer.headers.get("Idempotent-Replayed") == "true", "Idempotent-Replayed: true")
+    expect(answer.headers.get("idempotent-replayed") == "true", "Idempotent-Replayed: true")
     expect(answer.body == story.first_answer.body, "the same answer, byte for byte")
 
 

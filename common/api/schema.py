@@ -17,6 +17,7 @@ from common.api.serializers import InputSerializer
 
 _ARTICLES = frozenset({"a", "an", "the", "of"})
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_JSON = "application/json"
 _COMMON: Mapping[int, str] = {
     400: "The request alone shows that it is wrong; `details` lists every problem.",
     401: "No identity, or one that is unknown, revoked or expired.",
@@ -97,25 +98,24 @@ class LedgerSchema(AutoSchema):
 
     def map_parsers(self) -> list[str]:
         """Only JSON is read."""
-        return ["application/json"]
+        return [_JSON]
 
     def map_renderers(self, attribute: str) -> list[str]:
         """Only JSON is written, unless a response says otherwise."""
-        return ["application/json"]
+        return [_JSON]
 
     def get_response_serializers(self) -> Any:
         """The declared answers and every refusal the frame can give."""
         declared = self.declared
         answers: dict[Any, Any] = {}
         for status, shape in declared.answers.items():
-            answers[status] = OpenApiResponse(_listed(shape) if declared.paged else shape, description="OK")
-        if not declared.scope:
-            return answers
-        refusals = dict(_COMMON)
+            code = status if declared.media_type == _JSON else (str(status), declared.media_type)
+            answers[code] = OpenApiResponse(_listed(shape) if declared.paged else shape, description="OK")
+        refusals = dict(_COMMON) if declared.scope else {400: _COMMON[400]}
         if self.method in _MUTATING:
             refusals.update(_MUTATING_ONLY)
         for status in declared.refusals:
-            refusals.setdefault(status, "A business rule refuses this.")
+            refusals.setdefault(status, _COMMON.get(status, "A business rule refuses this."))
         for status, text in sorted(refusals.items()):
             answers[status] = OpenApiResponse(ErrorOutput, description=text)
         return answers
@@ -156,7 +156,7 @@ class LedgerSchema(AutoSchema):
         else:
             meta = self._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
             schema = append_meta(dict(field.json_schema()), meta)
-        return schema
+        return _whatever(schema)
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
@@ -172,10 +172,17 @@ class LedgerSchema(AutoSchema):
         return schema
 
 
+def _whatever(schema: dict[str, Any]) -> dict[str, Any]:
+    """`any value, or null`, which null satisfies twice, as `any value`."""
+    return {} if schema.get("oneOf") == [{}, {"type": "null"}] else schema
+
+
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
     """The same schema, or null."""
     kind = schema.get("type")
     if kind == "null" or (isinstance(kind, list) and "null" in kind):
+        return schema
+    if {"type": "null"} in schema.get("oneOf", ()):  # a second null would match twice, and `oneOf` allows one match
         return schema
     if isinstance(kind, str) and "enum" not in schema:
         return {**schema, "type": [kind, "null"]}

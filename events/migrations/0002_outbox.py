@@ -5,9 +5,6 @@ from django.db import migrations
 from events import sql
 from tenants.operations import DefinerFunction
 
-OPEN_DELIVERY = "status IN ('pending', 'delivering')"
-OPEN_MAIL = "status IN ('queued', 'sending')"
-
 
 class Migration(migrations.Migration):
     dependencies = [("events", "0001_initial"), ("tenants", "0002_scan_functions")]
@@ -33,7 +30,7 @@ class Migration(migrations.Migration):
             returns="TABLE (tenant_id uuid, ids uuid[])",
             body=sql.due("events_eventdelivery", "pending", "delivering"),
             reads={"events_eventdelivery": ["id", "tenant_id", "status", "next_attempt_at"]},
-            where={"events_eventdelivery": OPEN_DELIVERY},
+            where={"events_eventdelivery": "status IN ('pending', 'delivering')"},
         ),
         DefinerFunction(
             name="events_mail_due",
@@ -41,7 +38,7 @@ class Migration(migrations.Migration):
             returns="TABLE (tenant_id uuid, ids uuid[])",
             body=sql.due("events_mail", "queued", "sending"),
             reads={"events_mail": ["id", "tenant_id", "status", "next_attempt_at"]},
-            where={"events_mail": OPEN_MAIL},
+            where={"events_mail": "status IN ('queued', 'sending')"},
         ),
         DefinerFunction(
             name="events_backlog",
@@ -54,9 +51,10 @@ class Migration(migrations.Migration):
                 "SELECT "
                 "(SELECT count(*) FROM (SELECT 1 FROM events_event WHERE dispatched_at IS NULL LIMIT 100000) AS e), "
                 "(SELECT id FROM events_event WHERE dispatched_at IS NULL ORDER BY id LIMIT 1), "
-                f"(SELECT count(*) FROM (SELECT 1 FROM events_eventdelivery WHERE {OPEN_DELIVERY} LIMIT 100000) AS d), "
+                "(SELECT count(*) FROM (SELECT 1 FROM events_eventdelivery "
+                "WHERE status IN ('pending', 'delivering') LIMIT 100000) AS d), "
                 "(SELECT count(*) FROM (SELECT 1 FROM events_eventdelivery WHERE status = 'dead' LIMIT 100000) AS d), "
-                f"(SELECT count(*) FROM (SELECT 1 FROM events_mail WHERE {OPEN_MAIL} LIMIT 100000) AS m), "
+                "(SELECT count(*) FROM (SELECT 1 FROM events_mail WHERE status IN ('queued', 'sending') LIMIT 100000) AS m), "
                 "(SELECT count(*) FROM (SELECT 1 FROM events_mail WHERE status = 'failed' LIMIT 100000) AS m)"
             ),
             reads={

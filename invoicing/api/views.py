@@ -72,7 +72,8 @@ class InvoicesView(TenantView):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """POST checks the service key again in its statement, so a cached one will do."""
-        return [CachedKeyAuthentication() if self.request.method == "POST" else LedgerAuthentication()]
+        posting = self.request is not None and self.request.method == "POST"
+        return [CachedKeyAuthentication() if posting else LedgerAuthentication()]
 
     @operation("invoices:read", "List invoices", answers={200: InvoiceOutput}, filters=FILTERS, paged=True)
     def get(self, call: Call) -> Answer:

@@ -80,7 +80,8 @@ class Call:
     def filters(self) -> Q:
         """The condition of the query parameters; unknown ones are refused."""
         also = PAGE_PARAMETERS if self.operation.paged else ()
-        comparing = any(one.comparable for one in self.operation.filters)
+        given = self.request.GET
+        comparing = any(name in given for one in self.operation.filters if one.comparable for name in one.parameters)
         zone = self.time_zone if comparing else "UTC"
         return parse_filters(self.request.GET, self.operation.filters, zone=zone, also=also)
 

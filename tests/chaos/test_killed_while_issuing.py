@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import os
@@ -60,7 +61,7 @@ class Caller:
                 {"Authorization": self.authorization, "Content-Type": "application/json", "Idempotency-Key": key},
             )
             answer = connection.getresponse()
-            return answer.status, answer.read(), dict(answer.getheaders())
+            return answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()}
         finally:
             connection.close()
 
@@ -136,7 +137,7 @@ def test_no_kill_makes_a_gap_a_duplicate_a_lost_invoice_or_a_stranded_key(instan
         for name in KILLS:
             if stop_killing.wait(1.5):
                 return
-            wait_until(lambda name=name: instance.pid(name), name)
+            wait_until(functools.partial(instance.pid, name), name)
             try:
                 os.kill(instance.pid(name), signal.SIGKILL)
                 killed.append(name)
@@ -166,7 +167,7 @@ def test_no_kill_makes_a_gap_a_duplicate_a_lost_invoice_or_a_stranded_key(instan
 
     for key in keys:
         status, content, headers = caller.post(key, body_of(key))
-        assert (status, headers.get("Idempotent-Replayed")) == (201, "true"), f"{key} is stranded: {content!r}"
+        assert (status, headers.get("idempotent-replayed")) == (201, "true"), f"{key} is stranded: {content!r}"
         assert content == caller.answers[key][0]
 
     verdict = manage(instance, "verify_numbering", "--json")
