@@ -35,7 +35,7 @@ class Filter:
 
     name: str
     lookup: str
-    read: Callable[[str, str], Any]
+    read: Callable[[str, Zone], Any]
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     comparable: bool = False
     many: bool = False
