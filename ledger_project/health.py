@@ -22,7 +22,7 @@ from common.api.operation import operation
 from common.api.public import PublicView
 from common.api.rendering import json_response
 from common.errors import Problem, Unavailable
-from events.metrics import BacklogCollector
+from events.metrics import register as register_backlog
 
 logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS: Final = 2
@@ -52,7 +52,7 @@ class HealthView(PublicView):
 
 
 class LivenessView(PublicView):
-    """`/healthz`: whether the process serves requests. It asks nobody: a restart would not cure a lost database."""
+    """`/healthz`: whether the process serves requests. It asks nobody else: a restart would not cure a lost database."""
 
     @operation("", "Get the liveness", answers={200: StatusOutput})
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -144,6 +144,5 @@ def _registry() -> CollectorRegistry:
     # Several processes answer for one instance; each has written its counts to this folder.
     together = CollectorRegistry()
     MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-    # It reads its gauges from the database, so the files know nothing of it.
-    together.register(BacklogCollector())
+    register_backlog(together)
     return together

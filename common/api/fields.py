@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from common.currencies import EXPONENTS
 from common.ids import InvalidId, decode_id
 from common.money import MAX_AMOUNT
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -119,7 +119,7 @@ class AmountField(IntegerField):
 class DecimalField(serializers.Field[Decimal, Any, str, Any]):
     """A decimal string (an integer is read too) with at most `places` digits after the point."""
 
-    _shape = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?")
+    _shape = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
     def __init__(
         self, *, places: int, min_value: Decimal | None = None, max_value: Decimal | None = None, **kwargs: Any
@@ -231,15 +231,15 @@ class InstantField(serializers.Field[dt.datetime, Any, str, Any]):
         if not isinstance(data, str):
             raise refuse("invalid_datetime", "Expected an instant such as 2026-03-01T00:00:00Z.")
         zone = self.context.get("time_zone") if self.date_allowed else None
-        return read_instant(data, zone=zone() if zone else None)
+        return read_instant(data, zone=zone)
 
 
-def read_instant(text: str, *, zone: str | None) -> dt.datetime:
-    """The UTC instant of `text`; a bare date is midnight in `zone`, refused when `zone` is None."""
+def read_instant(text: str, *, zone: Callable[[], str] | None) -> dt.datetime:
+    """The UTC instant of `text`; a bare date is midnight where `zone()` says, refused when `zone` is None."""
     text = text.strip()
     try:
         if zone is not None and _DATE.fullmatch(text):
-            return start_of_day(dt.date.fromisoformat(text), zone)
+            return start_of_day(dt.date.fromisoformat(text), zone())
         return parse_instant(text)
     except (ValueError, OverflowError) as wrong:
         message = "Expected an instant with its offset, such as 2026-03-01T00:00:00Z."
