@@ -48,6 +48,9 @@ class HotStatement:
         connection.ensure_connection()
         wrapper = connection.connection
         assert wrapper is not None
+        if connection.in_atomic_block and wrapper.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            # psycopg begins a transaction with the first query of its own, and this is none.
+            _require(wrapper.pgconn.exec_(b"BEGIN"))
         try:
             return _exchange(wrapper, self, context, [as_text(value) for value in parameters])
         except psycopg.OperationalError:
