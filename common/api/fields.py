@@ -16,7 +16,7 @@ from common.currencies import EXPONENTS
 from common.ids import InvalidId, decode_id
 from common.money import MAX_AMOUNT
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -119,7 +119,7 @@ class AmountField(IntegerField):
 class DecimalField(serializers.Field[Decimal, Any, str, Any]):
     """A decimal string (an integer is read too) with at most `places` digits after the point."""
 
-    _shape = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?")
+    _shape = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
     def __init__(
         self, *, places: int, min_value: Decimal | None = None, max_value: Decimal | None = None, **kwargs: Any
