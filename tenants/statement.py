@@ -95,15 +95,22 @@ def _exchange(
 def _once(
     pgconn: pq.abc.PGconn, known: set[bytes], statement: HotStatement, context: Context, values: Sequence[bytes | None]
 ) -> list[tuple[bytes | None, ...]]:
-    if not known:
-        _require(pgconn.prepare(_SET_NAME, _SET_CONTEXT))
-        known.add(_SET_NAME)
-    if statement.name not in known:
-        _require(pgconn.prepare(statement.name, statement.sql))
-        known.add(statement.name)
-    pgconn.enter_pipeline_mode()
-    pgconn.send_query_prepared(_SET_NAME, [str(context.tenant_id).encode(), context.audit_setting().encode()])
-    pgconn.send_query_prepared(statement.name, values)
+    setting = [str(context.tenant_id).encode(), context.audit_setting().encode()]
+    if pgconn.transaction_status != pq.TransactionStatus.IDLE:
+        # A preparation that psycopg has discarded would abort the caller's transaction: do without.
+        pgconn.enter_pipeline_mode()
+        pgconn.send_query_params(_SET_CONTEXT, setting)
+        pgconn.send_query_params(statement.sql, values)
+    else:
+        if not known:
+            _require(pgconn.prepare(_SET_NAME, _SET_CONTEXT))
+            known.add(_SET_NAME)
+        if statement.name not in known:
+            _require(pgconn.prepare(statement.name, statement.sql))
+            known.add(statement.name)
+        pgconn.enter_pipeline_mode()
+        pgconn.send_query_prepared(_SET_NAME, setting)
+        pgconn.send_query_prepared(statement.name, values)
     pgconn.pipeline_sync()
     result, refusal = _drain(pgconn)
     pgconn.exit_pipeline_mode()

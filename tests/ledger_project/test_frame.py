@@ -103,6 +103,7 @@ def test_readiness_leaves_no_connection_behind(client: Client):
     assert connections() <= before + 1  # the last one may still be closing
 
 
+@pytest.mark.django_db  # the backlog is read
 def test_metrics_count_requests(client: Client):
     client.get("/api/health")
     answer = client.get("/metrics")
