@@ -80,7 +80,8 @@ def problems(data: Any, *, partial: bool = False) -> list[tuple[str, str]]:
     [
         ("text", "  abc ", "abc"), ("text", "ééééé", "ééééé"), ("notes", "a\nb", "a\nb"), ("code", "ABC", "ABC"),
         ("email", " a.b+c@x-y.example.com ", "a.b+c@x-y.example.com"), ("number", 9, 9),
-        ("amount", 0, 0), ("amount", MAX_AMOUNT, MAX_AMOUNT), ("rate", "12.50", Decimal("12.50")), ("rate", 12, Decimal(12)), ("flag", False, False),
+        ("amount", 0, 0), ("amount", MAX_AMOUNT, MAX_AMOUNT),
+        ("rate", "12.50", Decimal("12.50")), ("rate", 12, Decimal(12)), ("flag", False, False),
         ("kind", "recurring", "recurring"), ("kind", "one-time", "one_time"), ("currency", "KWD", "KWD"),
         ("paidAt", "2026-03-01T01:00:00+01:00", dt.datetime(2026, 3, 1, tzinfo=dt.UTC)),
         ("dueDate", "2026-03-01", dt.datetime(2026, 2, 28, 23, tzinfo=dt.UTC)),
