@@ -9,6 +9,7 @@ from __future__ import annotations
 import cProfile
 import io
 import json
+import os
 import pstats
 import random
 import statistics
@@ -21,7 +22,7 @@ from benchmarks.load import invoice_bodies
 
 BATCH = 200
 BATCHES = 15
-LINES = 45
+LINES = 110
 
 
 def main() -> None:
@@ -32,14 +33,14 @@ def main() -> None:
     dice = random.Random(1)  # noqa: S311 - which customer buys what
     tenants = given["tenants"]
     bodies = [invoice_bodies(tenant["customers"], dice) for tenant in tenants]
-    counter = 0
+    counter, name = 0, os.urandom(6).hex()
 
     def run(count: int) -> None:
         nonlocal counter
         for _ in range(count):
             counter += 1
             who = counter % len(tenants)
-            post(application, tenants[who]["key"], f"profile-{counter}", dice.choice(bodies[who]))
+            post(application, tenants[who]["key"], f"{name}-{counter}", dice.choice(bodies[who]))
 
     run(2 * BATCH)
     roots = {"postgres": given["postgres"]}
