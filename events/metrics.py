@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 
 from django.db import Error
-from prometheus_client import REGISTRY, Counter
+from prometheus_client import REGISTRY, CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -54,7 +54,7 @@ class BacklogCollector(Collector):
 _backlog = BacklogCollector()
 
 
-def register() -> None:
-    """Add the backlog to the default registry, once."""
-    if _backlog not in REGISTRY._collector_to_names:
-        REGISTRY.register(_backlog)
+def register(registry: CollectorRegistry = REGISTRY) -> None:
+    """Add the backlog to a registry, once."""
+    if _backlog not in registry._collector_to_names:
+        registry.register(_backlog)

@@ -22,6 +22,7 @@ from common.api.operation import operation
 from common.api.public import PublicView
 from common.api.rendering import json_response
 from common.errors import Problem, Unavailable
+from events.metrics import register as register_backlog
 
 logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS: Final = 2
@@ -143,4 +144,6 @@ def _registry() -> CollectorRegistry:
     # Several processes answer for one instance; each has written its counts to this folder.
     together = CollectorRegistry()
     MultiProcessCollector(together)
+    # Read from the database, not counted by processes: it does not stand in those files.
+    register_backlog(together)
     return together

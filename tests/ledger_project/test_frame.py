@@ -132,6 +132,12 @@ def test_metrics_of_several_processes_are_added_up(tmp_path: Path):
     assert "probes_total 2.0" in printed.stdout
 
 
+@pytest.mark.django_db
+def test_metrics_of_several_processes_show_the_backlog(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert "\nledger_events_pending 0.0\n" in client.get("/metrics").content.decode()
+
+
 def test_the_document_is_open_to_every_origin(client: Client):
     answer = client.get("/api/openapi", headers={"Origin": "https://elsewhere.example"})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
