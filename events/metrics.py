@@ -55,6 +55,6 @@ _backlog = BacklogCollector()
 
 
 def register(registry: CollectorRegistry = REGISTRY) -> None:
-    """Add the backlog to a registry, once."""
+    """Add the backlog to a registry, once: to the process's own, and to that of a scrape over several processes."""
     if _backlog not in registry._collector_to_names:
         registry.register(_backlog)

@@ -1,4 +1,4 @@
-"""The state machines of deliveries and mails. `events.services.leases` is the only writer of both statuses."""
+"""The state machines of deliveries and mails. Statuses are written set-wise, in `events.services` (leases, replay)."""
 
 from common.states import StateMachine
 from events.enums import DeliveryCommand, DeliveryStatus, MailCommand, MailStatus

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from celery import Celery
 from django.conf import settings
+from django.core.cache import cache
 
 DISPATCH_TASK: Final = "events.tasks.dispatch_events"
 PAUSE_SECONDS: Final = 0.1
@@ -22,6 +23,9 @@ PAUSE_AFTER_FAILURE_SECONDS: Final = 1.0
 COMPLAIN_EVERY_SECONDS: Final = 60.0
 # Worth nothing any more when a sweep has long found the work.
 EXPIRES_SECONDS: Final = 10
+# While a message waits for a worker, nobody sends another: without any worker they would pile up in Redis.
+UNANSWERED_KEY: Final = "events:wakeup"
+UNANSWERED_SECONDS: Final = 1
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +87,8 @@ class _CelerySender:
     def __call__(self) -> None:
         if self._app is None:
             self._app = self._make()
+        if not cache.add(UNANSWERED_KEY, 1, timeout=UNANSWERED_SECONDS):
+            return
         self._app.send_task(DISPATCH_TASK, expires=EXPIRES_SECONDS, ignore_result=True, retry=False)
 
     def _make(self) -> Any:
@@ -103,6 +109,14 @@ def _renew() -> None:
 
 
 os.register_at_fork(after_in_child=_renew)
+
+
+def answered() -> None:
+    """A dispatcher begins to look: whatever is committed from now on needs another message. Never fails."""
+    try:
+        cache.delete(UNANSWERED_KEY)
+    except Exception:
+        logger.debug("Redis does not answer", exc_info=True)
 
 
 def nudge() -> None:

@@ -64,6 +64,7 @@ def prepare_database(
         _create_backup_role(connection, notice)
         _let_owner_use_scan(connection, owner)
         _grant_access(connection, database, app)
+        _bound_statements(connection, app, notice)
 
 
 def refuse_privileged_connection(app_url: str) -> None:
@@ -198,6 +199,27 @@ def _let_owner_use_scan(connection: psycopg.Connection, owner: str) -> None:
         raise DatabaseNotPrepared(
             f"{owner} may not use the role {scan_role()}. As an administrator run:\n  {statement.as_string()};"
         ) from problem
+
+
+# A request that waits longer than this will not be answered in time anyway; a transaction that its client forgot
+# would hold locks on number series.
+_BOUNDS = {"statement_timeout": "30s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s"}
+
+
+def _bound_statements(connection: psycopg.Connection, app: str, notice: Callable[[str], None]) -> None:
+    """Bound what one statement and one idle transaction of the application may take."""
+    statements = [
+        sql.SQL("ALTER ROLE {} SET {} = {}").format(sql.Identifier(app), sql.Identifier(name), sql.Literal(value))
+        for name, value in _BOUNDS.items()
+    ]
+    try:
+        for statement in statements:
+            connection.execute(statement)
+    except errors.InsufficientPrivilege:
+        notice(
+            f"The time limits of the role {app} were not set: the owner may not alter it. As an administrator run:\n"
+            + "\n".join(f"  {statement.as_string()};" for statement in statements)
+        )
 
 
 def _grant_access(connection: psycopg.Connection, database: str, app: str) -> None:

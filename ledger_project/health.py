@@ -144,6 +144,5 @@ def _registry() -> CollectorRegistry:
     # Several processes answer for one instance; each has written its counts to this folder.
     together = CollectorRegistry()
     MultiProcessCollector(together)
-    # Read from the database, not counted by processes: it does not stand in those files.
     register_backlog(together)
     return together

@@ -182,7 +182,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SCHEMA_COERCE_PATH_PK": False,
-    "POSTPROCESSING_HOOKS": ["common.api.schema.security_schemes"],
+    "POSTPROCESSING_HOOKS": ["common.api.schema.security_schemes", "common.api.links.follow_ups"],
 }
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)

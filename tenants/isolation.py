@@ -82,8 +82,8 @@ class TenantIsolation(_TableDdl):
 class TenantForeignKey(_TableDdl):
     """`(tenant_id, <field>_id)` references `(tenant_id, id)` of the parent. Use with `ForeignKey(db_constraint=False)`.
 
-    For the field `tenant` itself it is the plain reference to the tenant. Never deferrable: a deferred constraint that
-    fails at the end of a pipeline would leave the connection out of step.
+    To a parent that belongs to no tenant (the tenant itself, a user) it is the plain reference.
+    Never deferrable: a deferred constraint that fails at the end of a pipeline would leave the connection out of step.
     """
 
     def __init__(self, *, field: str, name: str) -> None:
@@ -100,7 +100,7 @@ class TenantForeignKey(_TableDdl):
         key: Any = model._meta.get_field(self.field)
         parent = key.remote_field.model._meta
         own, theirs = [quote(key.column)], [quote(parent.pk.column)]
-        if self.field != "tenant":
+        if any(field.name == "tenant" for field in parent.fields):
             tenant_field: Any = model._meta.get_field("tenant")
             tenant = quote(tenant_field.column)
             own.insert(0, tenant)

@@ -48,6 +48,9 @@ class HotStatement:
         connection.ensure_connection()
         wrapper = connection.connection
         assert wrapper is not None
+        if connection.in_atomic_block and wrapper.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            # psycopg begins a transaction with the first query of its own, and this is none.
+            _require(wrapper.pgconn.exec_(b"BEGIN"))
         try:
             return _exchange(wrapper, self, context, [as_text(value) for value in parameters])
         except psycopg.OperationalError:
@@ -92,15 +95,22 @@ def _exchange(
 def _once(
     pgconn: pq.abc.PGconn, known: set[bytes], statement: HotStatement, context: Context, values: Sequence[bytes | None]
 ) -> list[tuple[bytes | None, ...]]:
-    if not known:
-        _require(pgconn.prepare(_SET_NAME, _SET_CONTEXT))
-        known.add(_SET_NAME)
-    if statement.name not in known:
-        _require(pgconn.prepare(statement.name, statement.sql))
-        known.add(statement.name)
-    pgconn.enter_pipeline_mode()
-    pgconn.send_query_prepared(_SET_NAME, [str(context.tenant_id).encode(), context.audit_setting().encode()])
-    pgconn.send_query_prepared(statement.name, values)
+    setting = [str(context.tenant_id).encode(), context.audit_setting().encode()]
+    if pgconn.transaction_status != pq.TransactionStatus.IDLE:
+        # A preparation that psycopg has discarded would abort the caller's transaction: do without.
+        pgconn.enter_pipeline_mode()
+        pgconn.send_query_params(_SET_CONTEXT, setting)
+        pgconn.send_query_params(statement.sql, values)
+    else:
+        if not known:
+            _require(pgconn.prepare(_SET_NAME, _SET_CONTEXT))
+            known.add(_SET_NAME)
+        if statement.name not in known:
+            _require(pgconn.prepare(statement.name, statement.sql))
+            known.add(statement.name)
+        pgconn.enter_pipeline_mode()
+        pgconn.send_query_prepared(_SET_NAME, setting)
+        pgconn.send_query_prepared(statement.name, values)
     pgconn.pipeline_sync()
     result, refusal = _drain(pgconn)
     pgconn.exit_pipeline_mode()

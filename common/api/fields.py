@@ -16,7 +16,7 @@ from common.currencies import EXPONENTS
 from common.ids import InvalidId, decode_id
 from common.money import MAX_AMOUNT
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -119,7 +119,7 @@ class AmountField(IntegerField):
 class DecimalField(serializers.Field[Decimal, Any, str, Any]):
     """A decimal string (an integer is read too) with at most `places` digits after the point."""
 
-    _shape = re.compile(r"-?\d{1,30}(?:\.\d{1,30})?")
+    _shape = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
     def __init__(
         self, *, places: int, min_value: Decimal | None = None, max_value: Decimal | None = None, **kwargs: Any
@@ -190,6 +190,11 @@ class CurrencyField(serializers.Field[str, Any, str, Any]):
         return data.strip()
 
 
+def id_pattern(prefix: str) -> str:
+    """The shape of an id with this prefix, for the OpenAPI document."""
+    return f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"
+
+
 class IdField(serializers.Field[UUID, Any, str, Any]):
     """A TypeID with one prefix, as UUID."""
 
@@ -199,7 +204,7 @@ class IdField(serializers.Field[UUID, Any, str, Any]):
 
     def json_schema(self) -> dict[str, Any]:
         """For the OpenAPI document."""
-        return {"type": "string", "pattern": f"^{self.prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
+        return {"type": "string", "pattern": id_pattern(self.prefix)}
 
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str):

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.http import QueryDict
 from rest_framework import serializers
 
-from common.api.fields import read_instant
+from common.api.fields import id_pattern, read_instant
 from common.api.names import snake
 from common.currencies import EXPONENTS
 from common.errors import InvalidRequest, Problem
@@ -65,7 +65,7 @@ def id_filter(name: str, prefix: str, lookup: str | None = None) -> Filter:
         except InvalidId as wrong:
             raise Refused("invalid_id", f"Expected an id that starts with {prefix}_.") from wrong
 
-    return Filter(name, lookup or snake(name), read)
+    return Filter(name, lookup or snake(name), read, schema={"type": "string", "pattern": id_pattern(prefix)})
 
 
 def choice_filter(name: str, choices: Iterable[str], lookup: str | None = None) -> Filter:

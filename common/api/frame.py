@@ -45,6 +45,9 @@ class ApiFrameMiddleware:
         headers.setdefault("Referrer-Policy", "no-referrer")
         if request.path_info.startswith("/api/"):
             headers.setdefault("Cache-Control", "no-store")
+        if isinstance(response, HttpResponse) and response.content:
+            # Without a length the server would send chunks.
+            headers.setdefault("Content-Length", str(len(response.content)))
         self._measure(request, response.status_code, time.perf_counter() - started)
         return response
 

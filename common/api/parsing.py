@@ -16,7 +16,10 @@ MAX_DEPTH = 32
 def read_body(request: HttpRequest, *, limit: int) -> bytes:
     """The body's bytes, at most `limit`; `PayloadTooLarge` without reading the rest of a larger one."""
     declared = request.META.get("CONTENT_LENGTH") or "0"
-    if not declared.isdigit() or int(declared) > limit:
+    if not (declared.isascii() and declared.isdigit()):
+        raise MalformedJson("The header Content-Length is not a number.")
+    # By its length first: Python refuses to read a number of thousands of digits.
+    if len(declared) > 19 or int(declared) > limit:
         raise PayloadTooLarge(f"The body may have at most {limit} bytes.")
     try:
         body = request.read(limit + 1)

@@ -77,7 +77,7 @@ class InputSerializer(serializers.Serializer[Any]):
                 if not self.partial and field.required:
                     errors[key] = [ErrorDetail("This field is required.", code="required")]
                 elif not self.partial and field.default is not empty:
-                    values[name] = field.get_default()
+                    values[name] = field.default() if callable(field.default) else field.default
                 continue
             try:
                 values[name] = field.run_validation(given)

@@ -10,7 +10,7 @@ urlpatterns = [
     path("api/invoices/<str:id>/items", views.InvoiceItemsView.as_view()),
     path("api/invoices/<str:id>/status", views.InvoiceStatusView.as_view()),
     path("api/invoices/<str:id>/finalise", views.FinaliseView.as_view()),
-    path("api/invoices/<str:id>/finalize", views.FinaliseView.as_view()),
+    path("api/invoices/<str:id>/finalize", views.FinalizeView.as_view()),
     path("api/invoices/<str:id>/mark-paid", views.MarkPaidView.as_view()),
     path("api/invoices/<str:id>/void", views.VoidView.as_view()),
     path("api/invoices/<str:id>/cancel", views.CancelView.as_view()),

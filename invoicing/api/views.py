@@ -199,7 +199,7 @@ class InvoiceStatusView(TenantView):
 
 
 class FinaliseView(TenantView):
-    """`/api/invoices/{id}/finalise` and `/finalize`."""
+    """`/api/invoices/{id}/finalise`."""
 
     @operation(
         "invoices:write",
@@ -214,6 +214,20 @@ class FinaliseView(TenantView):
             trace_id=call.context.trace_id,
         )  # fmt: skip
         return Answer(200, result(invoice))
+
+
+class FinalizeView(FinaliseView):
+    """`/api/invoices/{id}/finalize`, the same in another spelling."""
+
+    @operation(
+        "invoices:write",
+        "Finalize an invoice",
+        answers={200: InvoiceResult},
+        refusals={409: ["invoice_not_draft"], 422: ["invoice_empty"]},
+    )
+    def post(self, call: Call, id: str) -> Answer:  # noqa: A002
+        """As `finalise`."""
+        return super().post(call, id)
 
 
 class MarkPaidView(TenantView):

@@ -48,8 +48,7 @@ def delete_draft(*, tenant_id: UUID, invoice_id: UUID) -> None:
 
 def _recompute(invoice: Invoice, changes: dict[str, Any], settings: TenantSettings) -> None:
     customer = Customer.objects.get(tenant_id=invoice.tenant_id, id=invoice.customer_id)
-    rows = items_of(invoice)
-    asked: list[ItemRequest] = changes.get("items") or [_asked(row) for row in rows]
+    asked: list[ItemRequest] = changes["items"] if "items" in changes else [_asked(row) for row in items_of(invoice)]
     if "notes" in changes:
         invoice.buyer.notes = changes["notes"]
         invoice.buyer.save(update_fields=["notes"])

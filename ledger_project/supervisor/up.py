@@ -148,20 +148,12 @@ class Instance:
             old.unlink()
         metrics.mkdir(exist_ok=True)
         worker_ready_file().unlink(missing_ok=True)
-        # Threads are the bound on writers: about four per pair of database cores. Connections beyond the back-pressure
-        # wait in the kernel's backlog, not in our memory.
-        web = (
-            f"-m granian --interface wsgi --http 1 --no-ws --host {self._host} --port {self._port} "
-            f"--workers {os.environ.get('WEB_WORKERS') or 2} --blocking-threads {os.environ.get('WEB_THREADS') or 2} "
-            "--backlog 1024 --backpressure 256 --respawn-failed-workers --workers-kill-timeout 8 --log-level warning "
-            "ledger_project.wsgi:application"
-        )
         worker = (
             f"-m celery --quiet -A ledger_project worker --concurrency {os.environ.get('WORKER_PROCESSES') or 2} "
             "--without-gossip --without-mingle"
         )
         beat = "-m celery --quiet -A ledger_project beat --schedule"
-        self._supervisor.keep(self._program("web", *web.split()))
+        self._supervisor.keep(self._program("web", *web_arguments(self._host, self._port)))
         self._supervisor.keep(self._program("worker", *worker.split()))
         self._supervisor.keep(self._program("beat", *beat.split(), str(self._home.path / "beat-schedule")))
         self._supervisor.wait_until(self._web_is_ready, what="The web server")
@@ -239,6 +231,20 @@ Ctrl-C stops everything.
             # Several processes count together through files.
             | ({"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_folder())} if name in ("web", "worker") else {}),
         )
+
+
+def web_arguments(host: str, port: int) -> tuple[str, ...]:
+    """What Python is given to serve the application. The benchmarks start the same."""
+    # Threads are the bound on writers: about four per pair of database cores. Connections beyond the back-pressure
+    # wait in the kernel's backlog, not in our memory.
+    return tuple(
+        (
+            f"-m granian --interface wsgi --http 1 --no-ws --host {host} --port {port} "
+            f"--workers {os.environ.get('WEB_WORKERS') or 2} --blocking-threads {os.environ.get('WEB_THREADS') or 2} "
+            "--backlog 1024 --backpressure 256 --respawn-failed-workers --workers-kill-timeout 8 --log-level warning "
+            "ledger_project.wsgi:application"
+        ).split()
+    )
 
 
 def _port(text: str) -> int:

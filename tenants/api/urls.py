@@ -7,5 +7,5 @@ from tenants.api.views import AuditView, JobView, SettingsView
 urlpatterns = [
     path("api/settings", SettingsView.as_view()),
     path("api/audit", AuditView.as_view()),
-    path("api/jobs/<str:job_id>", JobView.as_view()),
+    path("api/jobs/<str:id>", JobView.as_view()),
 ]

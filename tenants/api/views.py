@@ -53,7 +53,7 @@ class JobView(TenantView):
     """`/api/jobs/{id}`."""
 
     @operation(ANY_READ, "Get a job", answers={200: JobOutput})
-    def get(self, call: Call, job_id: str) -> Answer:
+    def get(self, call: Call, id: str) -> Answer:  # noqa: A002
         """How far it is, and what came of it."""
-        job = find_job(tenant_id=call.tenant_id, job_id=path_id(JOB, job_id))
+        job = find_job(tenant_id=call.tenant_id, job_id=path_id(JOB, id))
         return Answer(200, job_body(found(job)))

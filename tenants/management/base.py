@@ -53,7 +53,7 @@ class OperatorCommand(BaseCommand):
         kwargs.setdefault("formatter_class", _HelpFormatter)
         kwargs["epilog"] = "Examples:\n" + textwrap.indent(textwrap.dedent(self.examples).strip(), "  ")
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.description = textwrap.fill(self.help, 100)
+        parser.description = textwrap.fill(self.help, 100, break_on_hyphens=False)
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:

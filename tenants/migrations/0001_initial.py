@@ -244,7 +244,10 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
                 (
@@ -262,6 +265,7 @@ class Migration(migrations.Migration):
                 "constraints": [
                     tenants.isolation.TenantIsolation(name="membership_isolation"),
                     tenants.isolation.TenantForeignKey(field="tenant", name="membership_tenant"),
+                    tenants.isolation.TenantForeignKey(field="user", name="membership_user"),
                     tenants.isolation.Audited(
                         entity="membership", hidden=(), ignored=("updated_at",), name="membership_audit", verbs={}
                     ),

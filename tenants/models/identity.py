@@ -56,7 +56,7 @@ class StaffToken(Timestamped):
 class Membership(TenantOwned, Timestamped):
     """A user's role in a tenant."""
 
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, db_constraint=False, related_name="+")
     role = models.CharField(max_length=16, choices=Role.choices)
     active = models.BooleanField(default=True)
 
@@ -64,6 +64,7 @@ class Membership(TenantOwned, Timestamped):
         constraints = [
             TenantIsolation(name="membership_isolation"),
             TenantForeignKey(field="tenant", name="membership_tenant"),
+            TenantForeignKey(field="user", name="membership_user"),
             Audited(name="membership_audit", entity="membership"),
             models.UniqueConstraint(fields=["tenant", "user"], name="membership_unique"),
             models.CheckConstraint(name="membership_role_known", condition=Q(role__in=Role.values)),

@@ -9,7 +9,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from typing import cast
 
 
 @dataclass
@@ -68,7 +67,7 @@ class _Session(socketserver.StreamRequestHandler):
         if behaviour.refuse_message:
             self._say(behaviour.refuse_message)
             return True
-        message = cast("EmailMessage", email.message_from_bytes(b"".join(lines), policy=email.policy.default))
+        message = email.message_from_bytes(b"".join(lines), policy=email.policy.default)
         self.server.received.append(Received(recipients, message))
         if behaviour.hang_up_after_data:
             return False

@@ -3,19 +3,22 @@
 import datetime as dt
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
 
+from events.domain import ReceivedEvent
 from events.errors import InvalidMail
 from events.models import Event, EventDelivery, Mail
 from events.publishing import publish
+from events.registry import unsubscribe
 from events.services import leases
 from events.services.deliveries import deliver_due
 from events.services.dispatching import dispatch, make_deliveries
 from events.services.leases import ABANDONED, DELIVERIES
 from events.services.mail import queue_mail
-from tenants.models import AuditEntry, TenantSettings
+from tenants.models import AuditEntry, Tenant, TenantSettings
 from tenants.scope import tenant_scope
 from tests.events.conftest import LEASE, NOW, an_event
 
@@ -36,18 +39,18 @@ def publish_one(tenant):
     return run
 
 
-def _delivery(tenant):
+def _delivery(tenant: Tenant) -> Any:
     with tenant_scope(tenant.id):
         return EventDelivery.objects.get()
 
 
-def _claim(tenant, *, now=NOW):
+def _claim(tenant: Tenant, *, now: dt.datetime = NOW) -> list[leases.Claim]:
     with tenant_scope(tenant.id):
         ids = list(EventDelivery.objects.values_list("id", flat=True))
         return leases.claim(DELIVERIES, ids, now=now, lease=LEASE)
 
 
-def mail_the_buyer(event):
+def mail_the_buyer(event: ReceivedEvent) -> None:
     queue_mail(
         tenant_id=event.tenant_id, to=["buyer@example.com"], subject=f"About {event.type}", text="…",
         at=event.occurred_at, now=NOW, object_type=event.object_type, object_id=event.object_id,
@@ -183,8 +186,6 @@ def test_a_handler_that_hides_a_database_error_has_not_succeeded(tenant, subscri
 
 
 def test_a_delivery_without_its_subscriber_waits_for_it(tenant, subscribed, publish_one):
-    from events.registry import unsubscribe
-
     subscribed(mail_the_buyer)
     publish_one()
     unsubscribe("tests.copy")

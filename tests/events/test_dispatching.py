@@ -2,6 +2,8 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -10,13 +12,14 @@ from events.enums import DeliveryStatus
 from events.models import Event, EventDelivery
 from events.publishing import publish, publish_all
 from events.services.dispatching import dispatch, make_deliveries
+from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests.events.conftest import NOW, an_event
 
 pytestmark = pytest.mark.django_db
 
 
-def _publish(tenant, *types):
+def _publish(tenant: Tenant, *types: str) -> list[UUID]:
     with tenant_scope(tenant.id):
         return publish_all([an_event(event_type) for event_type in types], tenant_id=tenant.id)
 
@@ -62,7 +65,7 @@ def test_the_oldest_events_go_first(tenant, other_tenant):
 
 
 def test_a_round_dispatches_and_delivers_and_says_when_it_is_idle(tenant, subscribed):
-    got = []
+    got: list[Any] = []
     subscribed(got.append)
     _publish(tenant, "invoice.paid")
     done = dispatch(now=NOW)
@@ -72,7 +75,7 @@ def test_a_round_dispatches_and_delivers_and_says_when_it_is_idle(tenant, subscr
 
 
 def test_deliveries_are_attempted_in_the_order_of_publishing(tenant, subscribed):
-    got = []
+    got: list[UUID] = []
     subscribed(lambda event: got.append(event.id))
     ids = _publish(tenant, *["invoice.paid"] * 7, *["invoice.voided"] * 5, "invoice.paid")
     while not dispatch(now=NOW).idle:
@@ -81,7 +84,7 @@ def test_deliveries_are_attempted_in_the_order_of_publishing(tenant, subscribed)
 
 
 def test_what_a_subscriber_publishes_is_dispatched_in_its_turn(tenant, subscribed):
-    got = []
+    got: list[Any] = []
 
     def pay(event):
         got.append(event.type)
@@ -98,7 +101,8 @@ def test_what_a_subscriber_publishes_is_dispatched_in_its_turn(tenant, subscribe
 @pytest.mark.django_db(transaction=True)
 def test_two_dispatchers_at_once_neither_lose_nor_repeat_anything(make_tenant, subscribed):
     tenants = [make_tenant() for _ in range(3)]
-    got, guard = [], threading.Lock()
+    guard = threading.Lock()
+    got: list[UUID] = []
 
     def take(event):
         with guard:

@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -13,6 +14,7 @@ from events.models import Mail
 from events.services import leases
 from events.services.leases import ABANDONED, MAILS
 from events.services.mail import queue_mail, send_due_mail
+from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests.events.conftest import LEASE, NOW
 from tests.events.smtp_sink import SmtpSink
@@ -31,8 +33,8 @@ def sink(settings):
         yield server
 
 
-def _queue(tenant, **changes):
-    given = {
+def _queue(tenant: Tenant, **changes: Any) -> Mail:
+    given: dict[str, Any] = {
         "to": ["Ada <ada@example.com>"], "subject": "Rechnung für März", "text": "Grüße\n",
         "html": "<p>Grüße</p>", "sender": "Shop <billing@shop.example>", "at": NOW, "now": NOW,
     }  # fmt: skip
@@ -40,7 +42,7 @@ def _queue(tenant, **changes):
         return queue_mail(tenant_id=tenant.id, **{**given, **changes})
 
 
-def _mail(tenant):
+def _mail(tenant: Tenant) -> Any:
     with tenant_scope(tenant.id):
         return Mail.objects.get()
 
@@ -68,9 +70,9 @@ def test_a_mail_arrives_as_it_was_queued(tenant, sink):
 
 
 def test_a_rollback_sends_nothing(tenant, sink):
-    with pytest.raises(ZeroDivisionError), tenant_scope(tenant.id):
+    with tenant_scope(tenant.id):
         queue_mail(tenant_id=tenant.id, to=["a@example.com"], subject="s", text="t", at=NOW, now=NOW)
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     assert send_due_mail(now=NOW) == 0
     assert not sink.received
 
@@ -171,9 +173,7 @@ def test_a_server_that_is_away_loses_nothing(tenant, sink, settings):
     _queue(tenant)
     assert send_due_mail(now=NOW) == 2
     with tenant_scope(tenant.id):
-        assert {error.partition(":")[0] for error in Mail.objects.values_list("last_error", flat=True)} == {
-            "ConnectionRefusedError"
-        }
+        assert Mail.objects.filter(last_error__startswith="ConnectionRefusedError").count() == 2
     settings.EMAIL_PORT = port
     assert send_due_mail(now=NOW + dt.timedelta(minutes=5)) == 2
     assert len(sink.received) == 2

@@ -9,6 +9,7 @@ from events.models import EventDelivery
 from events.publishing import publish_all
 from events.services.dispatching import dispatch
 from events.services.mail import queue_mail
+from ledger_project.health import _registry
 from tenants.scope import tenant_scope
 from tests.events.conftest import NOW, an_event
 
@@ -42,7 +43,7 @@ def test_attempts_are_counted_by_subscriber_and_outcome(tenant, subscribed):
     with tenant_scope(tenant.id):
         publish_all([an_event()], tenant_id=tenant.id)
 
-    def counted(subscriber, outcome):
+    def counted(subscriber: str, outcome: str) -> float:
         labels = {"subscriber": subscriber, "outcome": outcome}
         return REGISTRY.get_sample_value("ledger_event_deliveries_total", labels) or 0
 
@@ -63,3 +64,9 @@ def test_without_a_database_the_other_metrics_are_still_served(monkeypatch):
 
 def test_registering_twice_is_harmless():
     metrics.register()
+
+
+@pytest.mark.django_db
+def test_processes_that_share_their_counts_show_the_backlog_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert _registry().get_sample_value("ledger_events_pending") == 0

@@ -2,95 +2,51 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
-import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from common.clock import SystemClock, parse_instant
-from common.errors import DomainError
+from common.clock import parse_instant
 from common.ids import InvalidId, decode_id
 from common.prefixes import EVENT
 from events import wakeup
-from events.management.selection import add_tenant_option, chosen_tenants
 from events.services.replay import Selection, check_selection, replay_batch
-from tenants.context import system_context
+from tenants.management.base import TenantCommand, real_now
 from tenants.scope import tenant_scope
 
-HELP = """
-Deliver events to subscribers once more.
 
-A delivery that failed ten times is dead: it waits for somebody to repair the cause and run this command. Without
---all and --event only dead deliveries are made pending again; the worker then takes them within a second.
-
-With --all, events that were delivered, or that were published before the subscriber existed, are delivered too. The
-subscriber's handler then runs again for what it has handled before: make sure that it bears that. --event does the
-same for one event. Deliveries that are pending or running are never touched. Running the command twice is harmless.
-
-Examples:
-  manage.py replay_events --dry-run                               what is dead, in all tenants
-  manage.py replay_events --tenant demo --subscriber invoicing.mark_paid
-  manage.py replay_events --tenant demo --subscriber audit.copy --all --type 'invoice.*' --since 2026-03-01T00:00:00Z
-  manage.py replay_events --tenant demo --event evt_01hqx3qgf2c8mhwy9s6zwmf3yh
-"""
-
-
-class Command(BaseCommand):
+class Command(TenantCommand):
     """Makes deliveries pending again."""
 
-    help = HELP
+    help = (
+        "Deliver events to subscribers once more. A delivery that failed ten times is dead: it waits for somebody to "
+        "repair the cause and run this command. Without --all and --event only dead deliveries are made pending again; "
+        "the worker then takes them within a second. With --all, events that were delivered, or that were published "
+        "before the subscriber existed, are delivered too, and --event does the same for one event: the subscriber's "
+        "handler then runs again for what it has handled before, so make sure that it bears that. Deliveries that are "
+        "pending or running are never touched; running the command twice is harmless."
+    )
+    examples = """
+        manage.py replay_events --dry-run
+        manage.py replay_events --tenant demo --subscriber invoicing.mark_paid
+        manage.py replay_events --tenant demo --event evt_01hqx3qgf2c8mhwy9s6zwmf3yh
+        manage.py replay_events --subscriber audit.copy --all --type 'invoice.*' --since 2026-03-01T09:30:00Z
+    """
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Keep the lines of the help as they are written."""
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.formatter_class = argparse.RawDescriptionHelpFormatter
-        return parser
+    def add_options(self, parser: CommandParser) -> None:
+        """The selection."""
+        parser.add_argument("--subscriber", metavar="NAME", help="Only deliveries to this subscriber.")
+        parser.add_argument("--type", metavar="TYPE", help="Only events of this type: invoice.paid or 'invoice.*'.")
+        parser.add_argument("--since", metavar="INSTANT", help="Only events published since (2026-03-01T00:00:00Z).")
+        parser.add_argument("--event", metavar="EVENT", help="Only this event (evt_…), whatever became of it.")
+        parser.add_argument("--all", action="store_true", help="Also what was delivered; needs --subscriber.")
+        parser.add_argument("--dry-run", action="store_true", help="Only count.")
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        """The selection, and how to report."""
-        add_tenant_option(parser)
-        parser.add_argument("--subscriber", metavar="NAME", help="only deliveries to this subscriber")
-        parser.add_argument("--type", metavar="TYPE", help="only events of this type: invoice.paid, 'invoice.*' or '*'")
-        parser.add_argument("--since", metavar="INSTANT", help="only events published since (2026-03-01T00:00:00Z)")
-        parser.add_argument("--event", metavar="EVENT", help="only this event (evt_…), whatever became of it")
-        parser.add_argument("--all", action="store_true", help="also what was delivered; needs --subscriber")
-        parser.add_argument("--dry-run", action="store_true", help="only count")
-        parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Work through the tenants in batches, each in a transaction of its own."""
-        selection = self._selection(options)
-        by_tenant: dict[str, int] = {}
-        for tenant_id, slug in chosen_tenants(options["tenant"]):
-            by_tenant[slug] = self._replay(tenant_id, slug, selection, dry_run=options["dry_run"])
-        total = sum(by_tenant.values())
-        if total and not options["dry_run"]:
-            wakeup.nudge()
-        if options["json"]:
-            report = {"replayed": total, "dryRun": options["dry_run"], "tenants": by_tenant}
-            self.stdout.write(json.dumps(report))
-            return
-        verb = "would be made pending again" if options["dry_run"] else "are pending again"
-        self.stdout.write(f"{total} deliveries {verb}.")
-
-    def _replay(self, tenant_id: UUID, slug: str, selection: Selection, *, dry_run: bool) -> int:
-        total, after = 0, None
-        context = system_context(tenant_id, "command:replay_events")
-        while True:
-            with tenant_scope(context):
-                count, after = replay_batch(
-                    selection, tenant_id=tenant_id, now=SystemClock().now(), after=after, dry_run=dry_run
-                )
-            total += count
-            if count:
-                self.stderr.write(f"{slug}: {total}")
-            if after is None:
-                return total
-
-    def _selection(self, options: dict[str, Any]) -> Selection:
+    def run(self, **options: Any) -> dict[str, Any]:
+        """Check the selection, work through the tenants, and wake the dispatcher."""
         selection = Selection(
             subscriber=options["subscriber"],
             type=options["type"],
@@ -100,11 +56,32 @@ class Command(BaseCommand):
         )
         if options["all"] and selection.subscriber is None:
             raise CommandError("--all needs --subscriber: name who is to receive the events again.")
-        try:
-            check_selection(selection)
-        except DomainError as refused:
-            raise CommandError(f"--subscriber: {refused.message}") from refused
-        return selection
+        check_selection(selection)
+        dry_run = options["dry_run"]
+        result = super().run(tenant=options["tenant"], selection=selection, dry_run=dry_run)
+        total = sum(one["replayed"] for one in result["tenants"])
+        if total and not dry_run:
+            wakeup.nudge()
+        return {**result, "replayed": total, "dryRun": dry_run}
+
+    def handle_tenant(self, tenant_id: UUID, slug: str, **options: Any) -> dict[str, Any]:
+        """One tenant's events in batches, each in a transaction of its own."""
+        total, after = 0, None
+        while True:
+            with tenant_scope(self.context(tenant_id)):
+                count, after = replay_batch(
+                    options["selection"], tenant_id=tenant_id, now=real_now(), after=after, dry_run=options["dry_run"]
+                )
+            total += count
+            if after is None:
+                return {"replayed": total}
+            self.progress(f"{slug}: {total} deliveries")
+
+    def describe(self, result: Mapping[str, Any]) -> str:
+        """The tenants that had any, and the sum."""
+        lines = [f"{one['tenant']}: {one['replayed']}" for one in result["tenants"] if one["replayed"]]
+        verb = "would be" if result["dryRun"] else "are"
+        return "\n".join([*lines, f"{result['replayed']} deliveries {verb} pending again."])
 
 
 def _instant(text: str | None) -> dt.datetime | None:
