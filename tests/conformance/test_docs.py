@@ -17,7 +17,7 @@ README = (BASE_DIR / "README.md").read_text()
 PAGES = [BASE_DIR / "README.md", BASE_DIR / "CONTRIBUTING.md", *sorted((BASE_DIR / "docs").rglob("*.md"))]
 OURS = [app.label for app in apps.get_app_configs() if Path(app.path).is_relative_to(BASE_DIR / app.label)]
 READS = re.compile(
-    r"""env\.\w+\(\s*"([A-Z_]+)" | environ\.(?:get|setdefault)\(\s*"([A-Z_]+)" | environ\["([A-Z_]+)"\]
+    r"""env\.\w+\(\s*"([A-Z_]+)" | environ\.(?:get|setdefault)\(\s*["']([A-Z_]+)["'] | environ\[["']([A-Z_]+)["']\]
     | "([A-Z_]+)"\ (?:not\ )?in\ os\.environ""",
     re.VERBOSE,
 )
