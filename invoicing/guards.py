@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db.models import Count, Q
+
 from invoicing.enums import InvoiceStatus
 from invoicing.models import Invoice
 
@@ -12,12 +14,12 @@ UNPAID = (InvoiceStatus.PENDING, InvoiceStatus.FAILED, InvoiceStatus.PAST_DUE)
 
 def customer_in_use(*, tenant_id: UUID, object_id: UUID) -> str | None:
     """Invoices hold their customer for ever; the unpaid ones are named first."""
-    mine = Invoice.objects.filter(tenant_id=tenant_id, customer_id=object_id)
-    unpaid = mine.filter(status__in=UNPAID).count()
-    if unpaid:
-        return _count(unpaid, "unpaid invoice")
-    every = mine.count()
-    return _count(every, "invoice") if every else None
+    counts = Invoice.objects.filter(tenant_id=tenant_id, customer_id=object_id).aggregate(
+        every=Count("id"), unpaid=Count("id", filter=Q(status__in=UNPAID))
+    )
+    if counts["unpaid"]:
+        return _count(counts["unpaid"], "unpaid invoice")
+    return _count(counts["every"], "invoice") if counts["every"] else None
 
 
 def unpaid_invoices(*, tenant_id: UUID, customer_id: UUID) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -231,15 +231,15 @@ class InstantField(serializers.Field[dt.datetime, Any, str, Any]):
         if not isinstance(data, str):
             raise refuse("invalid_datetime", "Expected an instant such as 2026-03-01T00:00:00Z.")
         zone = self.context.get("time_zone") if self.date_allowed else None
-        return read_instant(data, zone=zone() if zone else None)
+        return read_instant(data, zone=zone)
 
 
-def read_instant(text: str, *, zone: str | None) -> dt.datetime:
-    """The UTC instant of `text`; a bare date is midnight in `zone`, refused when `zone` is None."""
+def read_instant(text: str, *, zone: Callable[[], str] | None) -> dt.datetime:
+    """The UTC instant of `text`; a bare date is midnight where `zone()` says, refused when `zone` is None."""
     text = text.strip()
     try:
         if zone is not None and _DATE.fullmatch(text):
-            return start_of_day(dt.date.fromisoformat(text), zone)
+            return start_of_day(dt.date.fromisoformat(text), zone())
         return parse_instant(text)
     except (ValueError, OverflowError) as wrong:
         message = "Expected an instant with its offset, such as 2026-03-01T00:00:00Z."

@@ -17,6 +17,7 @@ from common.currencies import EXPONENTS
 from common.errors import InvalidRequest, Problem
 from common.ids import InvalidId, decode_id
 
+Zone = Callable[[], str]  # asked only where a bare date has to be read
 _COMPARISONS = ("gte", "gt", "lte", "lt")
 
 
@@ -34,7 +35,7 @@ class Filter:
 
     name: str
     lookup: str
-    read: Callable[[str, str], Any]
+    read: Callable[[str, Zone], Any]
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     comparable: bool = False
     many: bool = False
@@ -45,7 +46,7 @@ class Filter:
         """The query parameters it owns: `createdAt` compares, so it owns `createdAt[gte]` and its siblings."""
         return [f"{self.name}[{comparison}]" for comparison in _COMPARISONS] if self.comparable else [self.name]
 
-    def condition(self, parameter: str, text: str, zone: str) -> Q:
+    def condition(self, parameter: str, text: str, zone: Zone) -> Q:
         """The condition of one given parameter; raises `Refused`."""
         if self.many:
             values = [self.read(part.strip(), zone) for part in text.split(",")]
@@ -59,7 +60,7 @@ class Filter:
 def id_filter(name: str, prefix: str, lookup: str | None = None) -> Filter:
     """A TypeID of one prefix."""
 
-    def read(text: str, _zone: str) -> Any:
+    def read(text: str, _zone: Zone) -> Any:
         try:
             return decode_id(prefix, text)
         except InvalidId as wrong:
@@ -72,7 +73,7 @@ def choice_filter(name: str, choices: Iterable[str], lookup: str | None = None) 
     """One or several (comma list) of a closed list."""
     allowed = [str(choice) for choice in choices]
 
-    def read(text: str, _zone: str) -> str:
+    def read(text: str, _zone: Zone) -> str:
         if text not in allowed:
             raise Refused("invalid_choice", "Expected one of: " + ", ".join(allowed) + ".")
         return text
@@ -83,7 +84,7 @@ def choice_filter(name: str, choices: Iterable[str], lookup: str | None = None) 
 def text_filter(name: str, lookup: str | None = None, *, max_length: int = 255) -> Filter:
     """An exact string."""
 
-    def read(text: str, _zone: str) -> str:
+    def read(text: str, _zone: Zone) -> str:
         if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
             raise Refused("invalid", "Control characters are not allowed.")
         if not text.strip():
@@ -98,7 +99,7 @@ def text_filter(name: str, lookup: str | None = None, *, max_length: int = 255) 
 def currency_filter(name: str = "currency", lookup: str | None = None) -> Filter:
     """An ISO 4217 code."""
 
-    def read(text: str, _zone: str) -> str:
+    def read(text: str, _zone: Zone) -> str:
         if text not in EXPONENTS:
             raise Refused("invalid_currency", "Expected an ISO 4217 code such as EUR.")
         return text
@@ -109,7 +110,7 @@ def currency_filter(name: str = "currency", lookup: str | None = None) -> Filter
 def boolean_filter(name: str, lookup: str | None = None) -> Filter:
     """`true` or `false`."""
 
-    def read(text: str, _zone: str) -> bool:
+    def read(text: str, _zone: Zone) -> bool:
         if text not in ("true", "false"):
             raise Refused("invalid", "Expected true or false.")
         return text == "true"
@@ -120,7 +121,7 @@ def boolean_filter(name: str, lookup: str | None = None) -> Filter:
 def instant_filter(name: str, lookup: str | None = None, *, date_allowed: bool = False) -> Filter:
     """`name[gte]`, `[gt]`, `[lte]`, `[lt]` with an instant; fields called …Date take a date too."""
 
-    def read(text: str, zone: str) -> dt.datetime:
+    def read(text: str, zone: Zone) -> dt.datetime:
         try:
             # In a query string `+` means a space unless it was escaped; an offset never contains one.
             return read_instant(text.replace(" ", "+"), zone=zone if date_allowed else None)
@@ -133,7 +134,7 @@ def instant_filter(name: str, lookup: str | None = None, *, date_allowed: bool =
 CREATED_AT = instant_filter("createdAt")
 
 
-def parse_filters(query: QueryDict, filters: Iterable[Filter], *, zone: str, also: Iterable[str] = ()) -> Q:
+def parse_filters(query: QueryDict, filters: Iterable[Filter], *, zone: Zone, also: Iterable[str] = ()) -> Q:
     """One `Q` of all given filters. `also` names other parameters of the route; anything else is `unknown_parameter`.
 
     Raises `InvalidRequest` with every problem at once.

@@ -33,7 +33,7 @@ class PublicView(APIView):
             declared = operation_of(self, request.method)
             if declared is None:
                 raise MethodNotAllowed(sorted(self.allowed_methods))
-            parse_filters(request.GET, declared.filters, zone="UTC")
+            parse_filters(request.GET, declared.filters, zone=lambda: "UTC")
             response: HttpResponse = self.get(request, *args, **kwargs)  # type: ignore[attr-defined]
         except Exception as error:
             response = self.get_exception_handler()(error, self.get_exception_handler_context())  # type: ignore[assignment]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from common.api.filters import Filter, Refused
+from common.api.filters import Filter, Refused, Zone
 from common.api.names import camel
 from common.clock import format_instant, parse_instant
 from common.ids import InvalidId, decode_id, encode_id
@@ -76,7 +76,7 @@ def _prefix_of_reference(entity: str, name: str) -> str | None:
 class EntityFilter(Filter):
     """`entityId`: a TypeID of any kind, or the UUID of an object that has none."""
 
-    def condition(self, parameter: str, text: str, zone: str) -> Q:
+    def condition(self, parameter: str, text: str, zone: Zone) -> Q:
         """Entries of that object and of no other kind with the same UUID."""
         if _UUID.fullmatch(text):
             return Q(entity_id=UUID(text))

@@ -80,10 +80,7 @@ class Call:
     def filters(self) -> Q:
         """The condition of the query parameters; unknown ones are refused."""
         also = PAGE_PARAMETERS if self.operation.paged else ()
-        given = self.request.GET
-        comparing = any(name in given for one in self.operation.filters if one.comparable for name in one.parameters)
-        zone = self.time_zone if comparing else "UTC"
-        return parse_filters(self.request.GET, self.operation.filters, zone=zone, also=also)
+        return parse_filters(self.request.GET, self.operation.filters, zone=lambda: self.time_zone, also=also)
 
     def listing(self, rows: QuerySet[Any], shape: Callable[[Any], Any], *, ascending: bool = False) -> Answer:
         """One page of `rows` in the list envelope; `rows` are filtered already."""
@@ -218,7 +215,7 @@ class TenantView(APIView):
         """Fill `call.data` and refuse unknown query parameters."""
         declared = call.operation
         if call.request.method in _MUTATING or not (declared.filters or declared.paged):
-            parse_filters(call.request.GET, (), zone="UTC")
+            parse_filters(call.request.GET, (), zone=lambda: call.time_zone)
         if call.request.method in _MUTATING and (declared.body is not None or call.body != {}):
             call.data = validate(
                 declared.body or NoBody, call.body, partial=declared.partial, time_zone=lambda: call.time_zone
