@@ -52,7 +52,7 @@ class HealthView(PublicView):
 
 
 class LivenessView(PublicView):
-    """`/healthz`: whether the process serves requests. It asks nobody else: a restart would not cure a lost database."""
+    """`/healthz`: whether the process serves requests. It asks nobody: a restart would not cure a lost database."""
 
     @operation("", "Get the liveness", answers={200: StatusOutput})
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -40,6 +40,11 @@ def variables() -> set[str]:
     return found
 
 
+def squeezed(text: str) -> str:
+    """A text without its line breaks and indents."""
+    return " ".join(text.split())
+
+
 def section(title: str) -> str:
     """A section of the README, up to the next of its level."""
     return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
@@ -81,6 +86,15 @@ def test_the_diagram_of_an_invoice_is_that_of_its_transitions():
     """When the change is meant: paste what `INVOICE.to_mermaid()` gives."""
     page = (BASE_DIR / "docs/architecture.md").read_text()
     assert f"```mermaid\n{INVOICE.to_mermaid()}```" in page
+
+
+def test_examples_of_code_that_exists_are_that_code():
+    code = squeezed("\n".join(path.read_text() for path in sources()))
+    examples = re.findall(r"```python\n(.*?)```", (BASE_DIR / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    named = [(re.search(r"(?:def|class) (\w+)[(:]", example), example) for example in examples]
+    real = [example for name, example in named if name and name[0] in code and name[1] != "Meta"]
+    assert len(real) >= 4
+    assert [example for example in real if squeezed(example) not in code] == []
 
 
 @pytest.mark.parametrize(("page", "target"), links(), ids=lambda value: getattr(value, "name", value))
