@@ -93,7 +93,7 @@ class EntityFilter(Filter):
         return Q(entity_type=entity, entity_id=value)
 
 
-def _not_read(text: str, zone: str) -> str:
+def _not_read(text: str, zone: Zone) -> str:
     raise NotImplementedError("EntityFilter makes its condition itself")
 
 
