@@ -16,6 +16,8 @@ import orjson
 
 from common.clock import format_instant
 
+_TYPED: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+
 
 def canonical_json(value: object) -> bytes:
     """The canonical JSON of `value`.
@@ -33,9 +35,30 @@ def canonical_json(value: object) -> bytes:
         return _any_size(plain)
 
 
+def typed_json(value: object) -> bytes:
+    """The bytes of `canonical_json` in a tenth of the time, for values whose types the caller knows.
+
+    A float is not noticed: use it where the values come from typed fields or out of a JSON body.
+    """
+    try:
+        return orjson.dumps(value, default=_typed, option=_TYPED)
+    except orjson.JSONEncodeError:
+        # Too big for 64 bits, or wrong: the careful way tells which.
+        return canonical_json(value)
+
+
 def sha256_of(value: object) -> bytes:
     """The SHA-256 digest (32 bytes) of the canonical JSON of `value`. Raises as `canonical_json` does."""
     return hashlib.sha256(canonical_json(value)).digest()
+
+
+def _typed(value: object) -> object:
+    """What orjson does not write as the canonical form has it."""
+    if type(value) is datetime:
+        return format_instant(value)
+    if type(value) is Decimal:
+        return _decimal(value)
+    raise TypeError
 
 
 def _any_size(plain: object) -> bytes:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,7 +15,7 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-from common.canonical import sha256_of
+from common.canonical import typed_json
 from common.clock import local_date, start_of_day
 from common.ids import new_id
 from common.money import MAX_AMOUNT, round_half_away
@@ -80,7 +81,7 @@ class Buyer:
     def digest(self, salt: bytes) -> bytes:
         """SHA-256 over salt and values: it proves them while they exist and says nothing once the salt is gone."""
         values = [self.user_id, self.name, self.email, self.address, self.vat_id, self.locale, self.notes]
-        return sha256_of({"salt": salt.hex(), "buyer": [*values, self.payment_instructions]})
+        return _sha256({"salt": salt.hex(), "buyer": [*values, self.payment_instructions]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Content:
 
     def digest(self, buyer_digest: bytes) -> bytes:
         """SHA-256 over the canonical form: what the chain fixes beside the number."""
-        return sha256_of(
+        return _sha256(
             {
                 "version": CONTENT_VERSION,
                 "id": self.id,
@@ -141,6 +142,10 @@ class Content:
                 "items": [_item_row(item) for item in self.items],
             }
         )
+
+
+def _sha256(value: object) -> bytes:
+    return hashlib.sha256(typed_json(value)).digest()
 
 
 def _tax_row(row: Mapping[str, Any]) -> list[Any]:

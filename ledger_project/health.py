@@ -52,7 +52,7 @@ class HealthView(PublicView):
 
 
 class LivenessView(PublicView):
-    """`/healthz`: whether the process serves requests. It asks nobody else: a restart would not cure a lost database."""
+    """`/healthz`: whether the process serves requests. It asks nobody: a restart would not cure a lost database."""
 
     @operation("", "Get the liveness", answers={200: StatusOutput})
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -143,6 +143,6 @@ def _registry() -> CollectorRegistry:
         return REGISTRY
     # Several processes answer for one instance; each has written its counts to this folder.
     together = CollectorRegistry()
-    MultiProcessCollector(together)
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
     register_backlog(together)
     return together

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection
 
-from common.canonical import canonical_json
+from common.canonical import typed_json
 from common.errors import IdempotencyConflict, IdempotencyInProgress, InvalidIdempotencyKey
 from tenants.models import IdempotencyKey
 
@@ -60,7 +60,7 @@ def read_key(header: str | None) -> str | None:
 def fingerprint(method: str, path: str, query: Iterable[tuple[str, str]], body: Any) -> bytes:
     """What makes requests the same: method, path, query and JSON value, whatever the order of keys and parameters."""
     digest = hashlib.sha256()
-    for part in (method.encode(), path.encode(), repr(sorted(query)).encode(), canonical_json(body)):
+    for part in (method.encode(), path.encode(), repr(sorted(query)).encode(), typed_json(body)):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()
 

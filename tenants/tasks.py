@@ -18,7 +18,7 @@ _LEASE_SECONDS = 120
 _BATCH = 1000
 
 
-@shared_task
+@shared_task(name="tenants.tasks.purge_idempotency_keys")
 def purge_idempotency_keys() -> int:
     """Delete the answers whose keys have expired, tenant by tenant in batches. How many were deleted."""
     purged = 0

@@ -36,7 +36,7 @@ class PublicView(APIView):
             parse_filters(request.GET, declared.filters, zone=lambda: "UTC")
             response: HttpResponse = self.get(request, *args, **kwargs)  # type: ignore[attr-defined]
         except Exception as error:
-            response = self.get_exception_handler()(error, self.get_exception_handler_context())  # type: ignore[assignment]
+            response = self.get_exception_handler()(error, self.get_exception_handler_context())
         if request.method == "HEAD":
             response.content = b""
         return response

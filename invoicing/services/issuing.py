@@ -1,4 +1,4 @@
-"""Creating and finalising invoices, step by step. The hot path does the same in one statement (`invoicing.hot`)."""
+"""Creating and finalising invoices, step by step. `services.one_statement` does the same in one statement."""
 
 from __future__ import annotations
 

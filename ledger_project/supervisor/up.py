@@ -47,10 +47,10 @@ class Options:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `bin/up` and `manage.py up`."""
-    parser.add_argument("--demo", action="store_true", help="play a guided story through the HTTP API after the start")
-    parser.add_argument("--exit", action="store_true", help="stop after the start (after the story, with --demo)")
+    parser.add_argument("--demo", action="store_true", help="Play a guided story through the HTTP API after the start.")
+    parser.add_argument("--exit", action="store_true", help="Stop after the start (after the story, with --demo).")
     parser.add_argument(
-        "--services-only", action="store_true", help="run PostgreSQL and Redis only, roles and database created"
+        "--services-only", action="store_true", help="Run PostgreSQL and Redis only, roles and database created."
     )
 
 

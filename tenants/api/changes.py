@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -93,7 +93,7 @@ class EntityFilter(Filter):
         return Q(entity_type=entity, entity_id=value)
 
 
-def _not_read(text: str, zone: Callable[[], str]) -> str:
+def _not_read(text: str, zone: Zone) -> str:
     raise NotImplementedError("EntityFilter makes its condition itself")
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.canonical import _any_size, canonical_json, sha256_of
+from common.canonical import _any_size, canonical_json, sha256_of, typed_json
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 small = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), text)
@@ -37,6 +37,24 @@ def shuffled(value: Any) -> Any:
 @given(trees(small))
 def test_the_fast_way_and_the_way_for_big_integers_agree(value):
     assert canonical_json(value) == orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == _any_size(value)
+
+
+typed = st.one_of(
+    any_size,
+    st.datetimes(timezones=st.timezones()),
+    st.dates(),
+    st.uuids(),
+    st.decimals(allow_nan=False, allow_infinity=False),
+)
+
+
+@given(trees(typed))
+def test_the_way_for_known_types_agrees(value):
+    try:
+        expected = canonical_json(value)
+    except (ValueError, OverflowError):
+        return
+    assert typed_json(value) == expected
 
 
 @given(trees(any_size))
@@ -121,6 +139,8 @@ def test_floats_and_everything_without_one_spelling_are_refused(value):
 def test_values_without_a_meaning_elsewhere_are_refused(value):
     with pytest.raises(ValueError):
         canonical_json(value)
+    with pytest.raises(ValueError):
+        typed_json(value)
 
 
 def test_the_digest_is_that_of_the_canonical_bytes():

@@ -1,4 +1,4 @@
-"""Who may call what: every route but the public ones wants an identity and its scope, before it looks at anything else."""
+"""Every route but the public ones wants an identity and its scope, before it looks at anything else."""
 
 from __future__ import annotations
 

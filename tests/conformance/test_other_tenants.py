@@ -1,4 +1,4 @@
-"""What belongs to another tenant does not exist: every operation that takes an id answers the same, and changes nothing.
+"""What belongs to another tenant does not exist: whatever takes an id answers the same, and changes nothing.
 
 The operations come from the document, so a new one is covered by being declared. What makes the objects stands in
 `objects.py`.

@@ -113,6 +113,14 @@ def test_metrics_count_requests(client: Client):
     )
 
 
+@pytest.mark.django_db
+def test_metrics_of_several_processes_tell_the_backlog_too(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert "ledger_events_pending 0.0" in client.get("/metrics").content.decode()
+
+
 def test_metrics_of_several_processes_are_added_up(tmp_path: Path):
     count = "from prometheus_client import Counter; Counter('probes', 'Probes.').inc()"
     read = (

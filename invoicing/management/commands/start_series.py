@@ -27,7 +27,9 @@ class Command(OperatorCommand):
     def add_options(self, parser: CommandParser) -> None:
         """Which series, and where it starts."""
         parser.add_argument("--tenant", required=True, help="Slug or id (tnt_…) of the tenant.")
-        parser.add_argument("--year", required=True, type=int, choices=range(2000, 2200), metavar="YEAR")
+        parser.add_argument(
+            "--year", required=True, type=int, choices=range(2000, 2200), metavar="YEAR", help="the year of the series"
+        )
         parser.add_argument("--first", required=True, type=positive, help="The first number to be given.")
 
     def run(self, **options: Any) -> dict[str, Any]:

@@ -27,5 +27,5 @@ class Command(BaseCommand):
         elif not path.exists():
             self.stdout.write(
                 f"The tenant {SLUG} exists, but not {path}. For a new key: "
-                f"manage.py create_service_key --tenant {SLUG} --name local --scopes '*'"
+                f"manage.py create_service_key --tenant {SLUG} --name local --scope '*'"
             )

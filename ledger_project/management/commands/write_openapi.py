@@ -25,12 +25,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """`--check` and `--file`."""
-        parser.add_argument("--check", action="store_true", help="change nothing; fail when the file differs")
-        parser.add_argument("--file", type=Path, default=OPENAPI_FILE, help="another file than openapi.yaml")
+        parser.add_argument("--check", action="store_true", help="Change nothing; fail when the file differs.")
+        parser.add_argument("--file", type=Path, default=OPENAPI_FILE, help="Another file than openapi.yaml.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Validate the document, then write or compare it. Warnings of the generator are failures."""
-        validate_schema(generate())
+        validate_schema(generate())  # type: ignore[no-untyped-call]
         if GENERATOR_STATS:
             GENERATOR_STATS.emit_summary()
             raise CommandError("The document has gaps; the warnings above name them.")
