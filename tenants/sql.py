@@ -2,14 +2,15 @@
 
 UUID7 = """
 CREATE FUNCTION ledger_uuid7() RETURNS uuid LANGUAGE sql VOLATILE AS $$
-    -- 48 bits of milliseconds, version 7, variant 2, the rest random: what uuidv7() of PostgreSQL 18 gives, on 15 too.
+    -- 48 bits of milliseconds, version 7, 12 bits of the millisecond's fraction, variant 2, the rest random: what
+    -- uuidv7() of PostgreSQL 18 gives, on 15 too. The fraction keeps what one transaction writes in its order.
     SELECT encode(
-        set_bit(set_bit(
-            overlay(uuid_send(gen_random_uuid())
-                PLACING substring(int8send(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
-                FROM 1 FOR 6),
-            52, 1), 53, 1),
+        overlay(uuid_send(gen_random_uuid())
+            PLACING substring(int8send(clock.us / 1000) FROM 3)
+                || int2send((28672 + clock.us % 1000 * 4096 / 1000)::int2)
+            FROM 1 FOR 8),
         'hex')::uuid
+    FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us) AS clock
 $$
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 from django.db import ProgrammingError, connection
 
-from common.ids import encode_id, new_id
+from common.ids import encode_id, new_id, uuid_time
 from common.prefixes import AUDIT_ENTRY, CUSTOMER, SERVICE_KEY, TENANT
 from tenants.api.changes import difference
 from tenants.context import Actor, ActorType, Context
@@ -208,3 +209,20 @@ def test_ids_in_differences_are_shown_as_callers_know_them() -> None:
         "notes": "2026-03-01T00:00:00+00:00",
         "voidedAt": None,
     }
+
+
+def test_entries_of_one_transaction_stand_in_the_order_of_its_acts(api: Api, tenant: Tenant) -> None:
+    with tenant_scope(tenant.id), connection.cursor() as cursor:
+        for rate in range(1, 40):
+            cursor.execute("UPDATE tenants_tenantsettings SET tax_rate = %s", [rate])
+    shown = [entry["changes"]["taxRate"]["to"] for entry in entries(api, "?action=settings.updated&limit=100")]
+    assert shown == list(range(39, 0, -1))
+
+
+def test_ids_made_by_the_database_are_uuids_of_version_7_of_now(tenant: Tenant) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_uuid7() FROM generate_series(1, 500)")
+        made = [row[0] for row in cursor.fetchall()]
+    assert len(set(made)) == 500
+    assert {(one.version, one.variant) for one in made} == {(7, uuid.RFC_4122)}
+    assert all(abs(uuid_time(one) - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=1) for one in made)
