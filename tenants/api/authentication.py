@@ -13,6 +13,7 @@ from common.errors import AuthenticationRequired, Forbidden, InvalidCredentials,
 from common.ids import InvalidId, decode_id, encode_id
 from common.prefixes import TENANT
 from tenants.identity import Caller, service_caller, staff_caller, token_user
+from tenants.scope import ensure_alive
 
 _MAX_SECRET = 256
 
@@ -25,6 +26,8 @@ class LedgerAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Caller, None]:
         """The caller; raises the contract's 401, 400 or 403."""
         scheme, secret = _credentials(request)
+        # The first query of a request: an idle connection may have been closed by a restart of the server.
+        ensure_alive()
         if scheme == "servicekey":
             caller = service_caller(secret, cached=self.cached)
             named = request.META.get("HTTP_X_TENANT_ID")

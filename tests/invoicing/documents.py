@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -115,8 +116,6 @@ def uuid_of(invoice: dict[str, Any]) -> UUID:
 
 def rows_of(table: str, *, tenant: Tenant) -> list[dict[str, Any]]:
     """Whole rows of a table, by column, in the order of their ids: a new column cannot be forgotten."""
-    import json
-
     with tenant_scope(tenant.id), connection.cursor() as cursor:
         cursor.execute(f"SELECT to_jsonb(t)::text FROM {table} t ORDER BY id")
         return [json.loads(text) for (text,) in cursor.fetchall()]

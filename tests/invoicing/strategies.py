@@ -77,6 +77,6 @@ def invoice_requests(products: st.SearchStrategy[Any] | None = None) -> st.Searc
     items = item_requests(st.none() if products is None else products)
     return st.builds(
         InvoiceRequest, items=st.lists(items, min_size=1, max_size=4), currency=maybe(CURRENCIES),
-        notes=maybe(texts(30)), due_date=maybe(INSTANTS), period_start=maybe(INSTANTS), period_end=maybe(INSTANTS), skip_tax=st.booleans(),
-        metadata=METADATA,
+        notes=maybe(texts(30)), due_date=maybe(INSTANTS), period_start=maybe(INSTANTS), period_end=maybe(INSTANTS),
+        skip_tax=st.booleans(), metadata=METADATA,
     )  # fmt: skip

@@ -9,8 +9,8 @@ from tests.invoicing.documents import ITEM, asked
 
 pytestmark = pytest.mark.django_db
 FIELDS = {
-    "id", "object", "invoiceNumber", "status", "customerId", "userId", "currency", "subtotal", "discount", "tax", "total",
-    "amountPaid", "amountRefunded", "amountCredited", "amountDue", "dueDate", "issuedAt", "paidAt", "voidedAt",
+    "id", "object", "invoiceNumber", "status", "customerId", "userId", "currency", "subtotal", "discount", "tax",
+    "total", "amountPaid", "amountRefunded", "amountCredited", "amountDue", "dueDate", "issuedAt", "paidAt", "voidedAt",
     "voidReason", "periodStart", "periodEnd", "subscriptionId", "notes", "paymentInstructions", "skipTax", "items",
     "taxBreakdown", "providerId", "emailStatus", "metadata", "createdAt", "updatedAt",
 }  # fmt: skip

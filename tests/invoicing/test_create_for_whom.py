@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from billing.models import Customer
 from common.ids import encode_id, new_id
 from common.prefixes import CUSTOMER, PRODUCT
 from tenants.scope import tenant_scope
-from tests.invoicing.documents import ITEM, asked
+from tests.invoicing.documents import ITEM, Invoices, asked
 
 pytestmark = pytest.mark.django_db
 ADDRESS = {"line1": "1 High St", "line2": None, "city": "Bath", "region": None, "postalCode": "BA1", "country": "GB"}
 
 
-def problems(answer):
+def problems(answer: Any) -> set[tuple[str, str]]:
     assert answer.status_code == 400, answer.content
     assert answer.json()["code"] == "validation_error"
     return {(problem["path"], problem["code"]) for problem in answer.json()["details"]}
 
 
-def customers(invoices):
+def customers(invoices: Invoices) -> int:
     with tenant_scope(invoices.tenant.id):
         return Customer.objects.count()
 

@@ -205,9 +205,9 @@ def test_the_databases_transitions_are_those_of_the_state_machine():
 
 
 _ISSUED: Mapping[str, str] = {
-    "series": "'T'", "year": "2026", "number": "1", "invoice_number": "'T-1'", "issued_at": "now()", "due_date": "now()",
-    "content_digest": "sha256('x')", "chain_hash": "sha256('x')", "paid_at": "now()", "voided_at": "now()",
-    "void_reason": "'x'",
+    "series": "'T'", "year": "2026", "number": "1", "invoice_number": "'T-1'", "issued_at": "now()",
+    "due_date": "now()", "content_digest": "sha256('x')", "chain_hash": "sha256('x')", "paid_at": "now()",
+    "voided_at": "now()", "void_reason": "'x'",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -12,7 +13,7 @@ from invoicing.models import Invoice, NumberSeries
 from invoicing.numbering import chain, genesis, number_text
 from invoicing.services.numbers import ensure_series, start_series, take_number
 from tenants.scope import tenant_scope
-from tests.invoicing.documents import asked
+from tests.invoicing.documents import Invoices, asked
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def issue(request, invoices):
     return number
 
 
-def begin(invoices, first, *, year=2026):
+def begin(invoices: Invoices, first: int, *, year: int = 2026) -> NumberSeries:
     with tenant_scope(invoices.tenant.id):
         return start_series(tenant_id=invoices.tenant.id, code="INV", year=year, first=first)
 
@@ -121,7 +122,7 @@ def test_every_document_carries_the_hash_of_its_predecessor(invoices):
     check_chain(invoices)
 
 
-def check_chain(invoices):
+def check_chain(invoices: Invoices) -> None:
     """The rows prove each other, and the counter row holds the last hash."""
     with tenant_scope(invoices.tenant.id):
         (series,) = NumberSeries.objects.all()
@@ -147,7 +148,8 @@ def test_what_is_rolled_back_leaves_no_gap(invoices, issue):
 
 def test_a_refused_request_takes_no_number(invoices):
     invoices.make()
-    for body in (asked(10**15, 10**15), asked(userId=None), {"items": []}):
+    bodies: list[Any] = [asked(10**15, 10**15), asked(userId=None), {"items": []}]
+    for body in bodies:
         assert invoices.post(body).status_code in (400, 422)
     assert invoices.make()["invoiceNumber"].endswith("0002")
 

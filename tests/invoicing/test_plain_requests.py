@@ -94,7 +94,9 @@ SCALARS = TEXTS | NUMBERS | st.booleans() | st.none()
 PAIRS = st.dictionaries(TEXTS, TEXTS | st.none() | NUMBERS, max_size=3) | st.integers(48, 52).map(
     lambda size: {f"k{index}": "v" for index in range(size)}
 )
-ANYTHING = SCALARS | PAIRS | st.lists(SCALARS, max_size=2) | st.just({"a": {"b": None}}) | st.just([[]])
+ANYTHING: st.SearchStrategy[Any] = (
+    SCALARS | PAIRS | st.lists(SCALARS, max_size=2) | st.just({"a": {"b": None}}) | st.just([[]])
+)
 
 
 VALID_ITEMS = st.fixed_dictionaries(

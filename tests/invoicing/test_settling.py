@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+
 import pytest
 
 from billing.models import Payment
@@ -9,16 +12,16 @@ from common.ids import decode_id
 from common.prefixes import PAYMENT
 from invoicing.models import Invoice, PaymentAllocation
 from tenants.scope import tenant_scope
-from tests.invoicing.documents import uuid_of
+from tests.invoicing.documents import Invoices, uuid_of
 
 pytestmark = pytest.mark.django_db
 
 
-def refused(answer):
-    return answer.status_code, answer.json()["code"]
+def refused(answer: Any) -> tuple[int, str]:
+    return int(answer.status_code), str(answer.json()["code"])
 
 
-def force(invoices, invoice, **values):
+def force(invoices: Invoices, invoice: dict[str, Any], **values: Any) -> dict[str, Any]:
     """Bring an invoice where no route leads yet; the database checks the way."""
     with tenant_scope(invoices.tenant.id):
         Invoice.objects.filter(id=uuid_of(invoice)).update(**values)
@@ -50,7 +53,7 @@ def test_method_reference_and_time_are_recorded(invoices, time_machine):
     with tenant_scope(invoices.tenant.id):
         payment = Payment.objects.get()
     assert (payment.method, payment.reference) == ("bank_transfer", "Statement 7")
-    assert payment.paid_at.isoformat() == "2026-04-29T22:00:00+00:00"
+    assert payment.paid_at == dt.datetime(2026, 4, 29, 22, tzinfo=dt.UTC)
 
 
 def test_parts_are_added_up_until_nothing_is_due(invoices):
