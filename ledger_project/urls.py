@@ -10,6 +10,8 @@ handler404 = "common.api.frame.not_found"
 handler500 = "common.api.frame.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # The first match wins and is found by trying one after the other: what is called most stands first.
+    path("", include("invoicing.api.urls")),
     path("api/health", HealthView.as_view()),
     path("healthz", LivenessView.as_view()),
     path("readyz", ReadinessView.as_view()),
@@ -18,5 +20,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs", DocsView.as_view()),
     path("", include("tenants.api.urls")),
     path("", include("billing.api.urls")),
-    path("", include("invoicing.api.urls")),
 ]
