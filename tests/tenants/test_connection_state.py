@@ -237,7 +237,7 @@ def test_a_hot_statement_inside_a_transaction_takes_part_in_it(tenant: Tenant) -
         assert TenantSettings.objects.get().tax_rate == 0
 
 
-def test_a_hot_statement_works_without_prepared_statements(tenant: Tenant, settings: SettingsWrapper) -> None:
+def test_a_hot_statement_works_without_prepared_statements(tenant: Tenant, settings: Any) -> None:
     settings.DATABASE_PREPARED = False
     unprepared = HotStatement(
         "test_unprepared", "SELECT count(*), $1::int FROM pg_prepared_statements WHERE name = 'x'"
