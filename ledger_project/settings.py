@@ -74,6 +74,10 @@ TEMPLATES = [
 ]
 
 
+# Off behind a pgbouncer that keeps no prepared statements.
+DATABASE_PREPARED = env.bool("DATABASE_PREPARED", default=True)
+
+
 def database_settings(url: str) -> dict[str, Any]:
     """Django's settings for a PostgreSQL URL; a percent-encoded host is a socket folder (`postgres://u@%2Ftmp%2Fs/db`)."""
     parts = urlsplit(url)
@@ -90,8 +94,8 @@ def database_settings(url: str) -> dict[str, Any]:
         "CONN_MAX_AGE": None if env.bool("DATABASE_PERSISTENT", default=True) else 0,
         "OPTIONS": {
             "application_name": "ledger",
-            "server_side_binding": env.bool("DATABASE_PREPARED", default=True),
-            "prepare_threshold": 3 if env.bool("DATABASE_PREPARED", default=True) else None,
+            "server_side_binding": DATABASE_PREPARED,
+            "prepare_threshold": 3 if DATABASE_PREPARED else None,
         },
     }
 

@@ -10,6 +10,13 @@ class TenantExists(Conflict):
     message = "A tenant with this slug exists already."
 
 
+class ApplicationExists(Conflict):
+    """The slug is taken within the tenant."""
+
+    code = "already_exists"
+    message = "An application with this slug exists already."
+
+
 class InvalidSlug(RuleViolation):
     """The slug has another shape than slugs have."""
 

@@ -18,6 +18,7 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import psycopg
+from django.conf import settings
 from django.db import connection
 from psycopg import pq
 
@@ -96,7 +97,7 @@ def _once(
     pgconn: pq.abc.PGconn, known: set[bytes], statement: HotStatement, context: Context, values: Sequence[bytes | None]
 ) -> list[tuple[bytes | None, ...]]:
     setting = [str(context.tenant_id).encode(), context.audit_setting().encode()]
-    if pgconn.transaction_status != pq.TransactionStatus.IDLE:
+    if pgconn.transaction_status != pq.TransactionStatus.IDLE or not settings.DATABASE_PREPARED:
         # A preparation that psycopg has discarded would abort the caller's transaction: do without.
         pgconn.enter_pipeline_mode()
         pgconn.send_query_params(_SET_CONTEXT, setting)

@@ -6,11 +6,11 @@ import datetime as dt
 import re
 from uuid import UUID
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from common.ids import new_id
 from tenants.context import Actor, ActorType, Context
-from tenants.errors import InvalidSlug, TenantExists
+from tenants.errors import ApplicationExists, InvalidSlug, TenantExists
 from tenants.models import Application, Tenant, TenantSettings
 from tenants.scope import tenant_scope
 
@@ -38,5 +38,11 @@ def create_tenant(
 
 
 def create_application(*, tenant_id: UUID, slug: str, name: str, at: dt.datetime) -> Application:
-    """An application of the tenant in whose scope this runs."""
-    return Application.objects.create(tenant_id=tenant_id, slug=slug, name=name, created_at=at, updated_at=at)
+    """An application of the tenant in whose scope this runs. Raises `InvalidSlug` and `ApplicationExists`."""
+    if not _SLUG.fullmatch(slug):
+        raise InvalidSlug()
+    try:
+        with transaction.atomic():
+            return Application.objects.create(tenant_id=tenant_id, slug=slug, name=name, created_at=at, updated_at=at)
+    except IntegrityError as taken:
+        raise ApplicationExists(f"An application with the slug {slug!r} exists already.") from taken

@@ -81,6 +81,14 @@ def test_a_service_key_works_until_it_is_revoked(tenant: Tenant) -> None:
         assert AuditEntry.objects.order_by("-id").values_list("reason", flat=True)[0] == "lost"
 
 
+def test_an_application_is_made_once(tenant: Tenant) -> None:
+    made = run("create_application", "--tenant", tenant.slug, "--slug", "shop", "--name", "Web shop")
+    assert made["id"].startswith("app_")
+    again = ("create_application", "--tenant", tenant.slug, "--name", "Web shop", "--slug")
+    assert "exists already" in refusal(*again, "shop")
+    assert "slug has 1 to 64" in refusal(*again, "Web Shop")
+
+
 def test_a_key_takes_application_expiry_and_limit(tenant: Tenant) -> None:
     with tenant_scope(tenant.id):
         application = create_application(tenant_id=tenant.id, slug="web", name="Web", at=AT)

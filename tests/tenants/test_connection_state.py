@@ -237,6 +237,18 @@ def test_a_hot_statement_inside_a_transaction_takes_part_in_it(tenant: Tenant) -
         assert TenantSettings.objects.get().tax_rate == 0
 
 
+def test_a_hot_statement_works_without_prepared_statements(tenant: Tenant, settings: SettingsWrapper) -> None:
+    settings.DATABASE_PREPARED = False
+    unprepared = HotStatement(
+        "test_unprepared", "SELECT count(*), $1::int FROM pg_prepared_statements WHERE name = 'x'"
+    )
+    assert unprepared.run(context_of(tenant), [3]) == [(b"0", b"3")]
+    assert_nothing_is_left()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE name = 'test_unprepared'")
+        assert cursor.fetchone() == (0,)
+
+
 def test_large_parameters_and_results_do_not_block(tenant: Tenant) -> None:
     echo = HotStatement("test_echo", "SELECT repeat($1::text, 4)")
     text = "ä" * 1_000_000
