@@ -329,6 +329,7 @@ class Migration(migrations.Migration):
                     ),
                     models.Q(
                         models.Q(("status", "draft"), _negated=True),
+                        ("buyer_digest__isnull", False),
                         ("chain_hash__isnull", False),
                         ("content_digest__isnull", False),
                         ("due_date__isnull", False),

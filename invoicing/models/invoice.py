@@ -87,6 +87,7 @@ class Invoice(TenantOwned, Timestamped):
                         year__isnull=False,
                         issued_at__isnull=False,
                         due_date__isnull=False,
+                        buyer_digest__isnull=False,
                         content_digest__isnull=False,
                         chain_hash__isnull=False,
                     )

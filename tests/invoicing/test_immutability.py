@@ -191,7 +191,8 @@ def test_a_number_is_not_given_twice(invoices, run):
     taken = invoices.row(first)
     steal = (
         "UPDATE invoicing_invoice SET status = 'pending', series = %s, year = %s, number = %s, invoice_number = %s, "
-        "issued_at = now(), due_date = now(), content_digest = sha256('x'), chain_hash = sha256('x') WHERE id = %s"
+        "issued_at = now(), due_date = now(), content_digest = sha256('x'), chain_hash = sha256('x'), "
+        "buyer_digest = sha256('x') WHERE id = %s"
     )
     values = (taken.series, taken.year, taken.number, taken.invoice_number, uuid_of(draft))
     assert run(steal, *values) == "invoice_number_unique"
@@ -206,7 +207,8 @@ def test_the_databases_transitions_are_those_of_the_state_machine():
 
 _ISSUED: Mapping[str, str] = {
     "series": "'T'", "year": "2026", "number": "1", "invoice_number": "'T-1'", "issued_at": "now()",
-    "due_date": "now()", "content_digest": "sha256('x')", "chain_hash": "sha256('x')", "paid_at": "now()",
+    "due_date": "now()", "content_digest": "sha256('x')", "chain_hash": "sha256('x')",
+    "buyer_digest": "sha256('x')", "paid_at": "now()",
     "voided_at": "now()", "void_reason": "'x'",
 }  # fmt: skip
 
@@ -238,6 +240,13 @@ def test_raw_sql_makes_no_other_transition_than_the_listed_ones(invoices, run, b
         assert (refusal is None) == ((before, after) in sql.TRANSITIONS), (before, after, refusal)
         if refusal is not None:
             assert refusal == "invoice_transition"
+
+
+@pytest.mark.parametrize("column", sorted(set(_ISSUED) - {"paid_at", "voided_at", "void_reason"}))
+def test_nothing_is_issued_without_what_proves_it(invoices, run, column):
+    invoices.draft(5)
+    fields = {"status": "'pending'", **_ISSUED, column: "NULL"}
+    assert run(f"UPDATE invoicing_invoice SET {assignments(fields)}") == "invoice_issued_has_number"
 
 
 def assignments(values: Mapping[str, str]) -> str:

@@ -1,0 +1,97 @@
+"""Two at the same moment: only one of them pays, finalises, voids or deletes."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from billing.models import Payment
+from invoicing.models import InvoiceItem
+from tenants.scope import tenant_scope
+from tests.clients import Api
+from tests.invoicing.documents import ITEM, Invoices
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def at_once(invoices: Invoices) -> Callable[..., Counter[Any]]:
+    """Runs calls in threads of their own and counts (status, code or None)."""
+
+    def run(*calls: Callable[[Api], Any]) -> Counter[Any]:
+        seen: Counter[Any] = Counter()
+        ready = threading.Barrier(len(calls))
+
+        def one(call: Callable[[Api], Any]) -> None:
+            api = Api(dict(invoices.api.headers))
+            ready.wait()
+            answer = call(api)
+            seen[answer.status_code, answer.json().get("code") if answer.content else None] += 1
+            connections.close_all()
+
+        threads = [threading.Thread(target=one, args=(call,)) for call in calls]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return seen
+
+    return run
+
+
+def post(invoice: dict[str, Any], verb: str, body: Any = None) -> Callable[[Api], Any]:
+    """A call for `at_once`."""
+    return lambda api: api.post(f"/api/invoices/{invoice['id']}/{verb}", body or {})
+
+
+def test_an_invoice_is_paid_once(invoices, at_once):
+    invoice = invoices.make(10_000)
+    assert at_once(*[post(invoice, "mark-paid")] * 4) == {(200, None): 1, (409, "invoice_already_paid"): 3}
+    with tenant_scope(invoices.tenant.id):
+        assert Payment.objects.count() == 1
+
+
+def test_parts_never_add_up_to_more_than_the_total(invoices, at_once):
+    invoice = invoices.make(10_000)
+    seen = at_once(*[post(invoice, "mark-paid", {"amount": 4_000})] * 4)
+    assert seen == {(200, None): 2, (422, "over_payment"): 2}
+    assert invoices.get(invoice)["amountPaid"] == 8_000
+
+
+def test_a_draft_is_finalised_once(invoices, at_once):
+    draft = invoices.draft()
+    assert at_once(*[post(draft, "finalise")] * 4) == {(200, None): 1, (409, "invoice_not_draft"): 3}
+    assert len(invoices.numbers()) == 1
+
+
+def test_paying_and_voiding_exclude_each_other(invoices, at_once):
+    invoice = invoices.make(10_000)
+    seen = at_once(post(invoice, "mark-paid"), post(invoice, "cancel"))
+    assert seen[200, None] == 1
+    assert sum(seen.values()) == 2
+    body = invoices.get(invoice)
+    assert (body["status"], body["amountPaid"]) in [("paid", 10_000), ("void", 0)]
+
+
+def test_a_draft_that_is_changed_and_finalised_at_once_is_whole(invoices, at_once):
+    for _ in range(3):
+        draft = invoices.draft(1, 2, 3)
+        items = {"items": [{**ITEM, "unitPrice": 7}]}
+        at_once(post(draft, "finalise"), lambda api, draft=draft: api.patch(f"/api/invoices/{draft['id']}", items))
+        body = invoices.get(draft)
+        assert body["total"] == sum(item["total"] for item in body["items"])
+        row = invoices.row(draft)
+        assert invoices.stored_digest(draft) == bytes(row.content_digest)
+
+
+def test_a_draft_that_is_deleted_and_finalised_at_once_is_one_of_both(invoices, at_once):
+    draft = invoices.draft()
+    seen = at_once(post(draft, "finalise"), lambda api: api.delete(f"/api/invoices/{draft['id']}"))
+    assert sum(count for (status, _), count in seen.items() if status in (200, 204)) == 1
+    with tenant_scope(invoices.tenant.id):
+        assert InvoiceItem.objects.count() == len(invoices.numbers())
