@@ -79,9 +79,9 @@ def test_paying_and_voiding_exclude_each_other(invoices, at_once):
 
 
 def test_a_draft_that_is_changed_and_finalised_at_once_is_whole(invoices, at_once):
+    items = {"items": [{**ITEM, "unitPrice": 7}]}
     for _ in range(3):
         draft = invoices.draft(1, 2, 3)
-        items = {"items": [{**ITEM, "unitPrice": 7}]}
         at_once(post(draft, "finalise"), lambda api, draft=draft: api.patch(f"/api/invoices/{draft['id']}", items))
         body = invoices.get(draft)
         assert body["total"] == sum(item["total"] for item in body["items"])

@@ -212,3 +212,16 @@ def test_a_due_date_may_be_a_day_in_the_tenants_zone_or_an_instant(invoices, set
     settings_of(timeZone="Asia/Kolkata")
     assert invoices.make(dueDate="2026-12-24")["dueDate"] == "2026-12-23T18:30:00.000Z"
     assert invoices.make(dueDate="2026-12-24T10:00:00-05:00")["dueDate"] == "2026-12-24T15:00:00.000Z"
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"])
+def test_the_ends_of_the_calendar_are_kept_or_refused(invoices, settings_of, zone, day):
+    settings_of(timeZone=zone)
+    answer = invoices.post(asked(dueDate=day, periodEnd="9999-12-31T23:59:59.999Z"))
+    assert answer.status_code in (201, 400)
+    if answer.status_code == 201:
+        assert invoices.get(answer.json())["dueDate"] == answer.json()["dueDate"]
+        assert invoices.api.get(f"/api/invoices?dueDate[gte]={day}").json()["data"] != []
+    else:
+        assert answer.json()["details"][0]["code"] == "invalid_datetime"
