@@ -37,6 +37,7 @@ class ItemRequest:
     period_start: dt.datetime | None = None
     period_end: dt.datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    id: UUID | None = None  # of an item that stays; a new one otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ def compose(
             raise AmountTooLarge()
         items.append(
             Item(
-                id=new_id(),
+                id=asked.id or new_id(),
                 type=ItemType.ONE_TIME,
                 description=asked.description,
                 quantity=Decimal(asked.quantity),

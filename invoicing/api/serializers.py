@@ -112,6 +112,12 @@ class MarkPaidInput(InputSerializer):
     paid_at = InstantField(required=False)
     amount = AmountField(min_value=1, required=False)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Nobody has paid tomorrow; `at` of the context is the tenant's now."""
+        if "paid_at" in attrs and attrs["paid_at"] > self.context["at"]:
+            raise serializers.ValidationError({"paidAt": refuse("too_large", "May not be in the future.").detail})
+        return attrs
+
 
 class ReasonInput(InputSerializer):
     """Why."""

@@ -386,6 +386,13 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="invoice",
             constraint=models.CheckConstraint(
+                condition=models.Q(("amount_refunded__lte", models.F("amount_paid"))),
+                name="invoice_refunded_within_paid",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="invoice",
+            constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("status", "paid"), _negated=True), ("paid_at__isnull", False), _connector="OR"
                 ),

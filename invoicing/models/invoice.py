@@ -107,6 +107,9 @@ class Invoice(TenantOwned, Timestamped):
                 ),
             ),
             models.CheckConstraint(
+                name="invoice_refunded_within_paid", condition=Q(amount_refunded__lte=F("amount_paid"))
+            ),
+            models.CheckConstraint(
                 name="invoice_paid_has_time", condition=~Q(status=InvoiceStatus.PAID) | Q(paid_at__isnull=False)
             ),
             models.CheckConstraint(

@@ -6,15 +6,23 @@ import datetime as dt
 import os
 from uuid import UUID
 
-from billing.models import Customer, Product
-from common.errors import NotFound, Problem
+from billing.models import Customer
 from invoicing.announcements import CREATED, announce, announced_by_issuing
-from invoicing.content import Buyer, Content, InvoiceRequest, compose, due_date, issue_year
+from invoicing.content import Buyer, Content, InvoiceRequest, compose, due_date, issue_year, tax_rule
 from invoicing.enums import InvoiceCommand, InvoiceStatus
 from invoicing.errors import InvoiceEmpty, InvoiceNotDraft
-from invoicing.models import Invoice, InvoiceBuyer, InvoiceItem
+from invoicing.models import Invoice
 from invoicing.numbering import INVOICE_SERIES
-from invoicing.selectors import body_of, buyer_from, buyer_of, content_of, items_of, lock_invoice, terms_of
+from invoicing.selectors import body_of, buyer_of, content_of, items_of, lock_invoice, terms_of
+from invoicing.services.composing import (
+    asked_again,
+    fill_buyer,
+    insert_buyer,
+    insert_items,
+    new_row,
+    recompute,
+    require_products,
+)
 from invoicing.services.numbers import take_number
 from invoicing.transitions import apply_transition
 from tenants.models import TenantSettings
@@ -66,7 +74,15 @@ def finalise_invoice(
     # The addressee is the customer as of today, not as of the day the draft was begun.
     buyer = buyer_of(customer, settings, notes=invoice.buyer.notes)
     salt = os.urandom(16)
-    _store_buyer(invoice.buyer, buyer, salt)
+    fill_buyer(invoice.buyer, buyer, salt)
+    invoice.buyer.save()
+    rule = tax_rule(terms, exempt=customer.tax_exempt or invoice.skip_tax)
+    if any(row.taxes != [rule] for row in rows):
+        # The tax is that of the issue date: the rate or the customer's exemption has changed since the draft.
+        rows = recompute(
+            invoice, [asked_again(row) for row in rows], customer=customer, settings=settings,
+            currency=invoice.currency, skip_tax=invoice.skip_tax,
+        )  # fmt: skip
     _number(invoice, content_of(invoice, rows), buyer, salt, time_zone=terms.time_zone)
     invoice.save()
     types = announced_by_issuing(invoice.status, created=False)
@@ -74,70 +90,6 @@ def finalise_invoice(
         types, tenant_id=tenant_id, invoice_id=invoice.id, body=body_of(invoice, rows), at=at, trace_id=trace_id
     )  # fmt: skip
     return invoice
-
-
-def require_products(*, tenant_id: UUID, request: InvoiceRequest) -> None:
-    """`NotFound`, with the path of each item, for products that this tenant does not have."""
-    wanted = {item.product_id for item in request.items if item.product_id is not None}
-    if not wanted:
-        return
-    known = set(Product.objects.filter(tenant_id=tenant_id, id__in=wanted).values_list("id", flat=True))
-    problems = [
-        Problem(f"items[{index}].productId", "not_found", "This product does not exist.")
-        for index, item in enumerate(request.items)
-        if item.product_id is not None and item.product_id not in known
-    ]
-    if problems:
-        error = NotFound(path=problems[0].path)
-        error.details = problems[:100]
-        raise error
-
-
-def new_row(tenant_id: UUID, content: Content, *, metadata: dict[str, str], at: dt.datetime) -> Invoice:
-    """The unsaved draft row of a content."""
-    return Invoice(
-        id=content.id, tenant_id=tenant_id, customer_id=content.customer_id, currency=content.currency,
-        subtotal=content.subtotal, discount=content.discount, tax=content.tax, total=content.total,
-        tax_breakdown=list(content.tax_breakdown), item_count=len(content.items), skip_tax=content.skip_tax,
-        period_start=content.period_start, period_end=content.period_end, due_date=content.due_date,
-        issued_at=content.issued_at, subscription_id=content.subscription_id, metadata=metadata, created_at=at,
-        updated_at=at,
-    )  # fmt: skip
-
-
-def insert_items(invoice: Invoice, content: Content) -> list[InvoiceItem]:
-    """Write the items in the order of the document."""
-    return InvoiceItem.objects.bulk_create(
-        InvoiceItem(
-            id=item.id,
-            tenant_id=invoice.tenant_id,
-            invoice_id=invoice.id,
-            position=position,
-            type=item.type,
-            description=item.description,
-            quantity=item.quantity,
-            unit_price=item.unit_price,
-            total=item.total,
-            discount=item.discount,
-            tax_rate=item.tax_rate,
-            taxes=list(item.taxes),
-            tax_code=item.tax_code,
-            product_id=item.product_id,
-            price_id=item.price_id,
-            period_start=item.period_start,
-            period_end=item.period_end,
-            metadata=dict(item.metadata),
-        )
-        for position, item in enumerate(content.items)
-    )
-
-
-def insert_buyer(invoice: Invoice, buyer: Buyer, salt: bytes) -> InvoiceBuyer:
-    """Write the addressee."""
-    row = InvoiceBuyer(invoice_id=invoice.id, tenant_id=invoice.tenant_id)
-    _fill_buyer(row, buyer, salt)
-    row.save(force_insert=True)
-    return row
 
 
 def _number(invoice: Invoice, content: Content, buyer: Buyer, salt: bytes, *, time_zone: str) -> None:
@@ -155,17 +107,3 @@ def _number(invoice: Invoice, content: Content, buyer: Buyer, salt: bytes, *, ti
     )
     invoice.series, invoice.year, invoice.number = INVOICE_SERIES, year, taken.number
     invoice.invoice_number, invoice.chain_hash = taken.text, taken.chain_hash
-
-
-def _store_buyer(row: InvoiceBuyer, buyer: Buyer, salt: bytes) -> None:
-    if buyer_from(row) != buyer or bytes(row.salt or b"") != salt:
-        _fill_buyer(row, buyer, salt)
-        row.save()
-
-
-def _fill_buyer(row: InvoiceBuyer, buyer: Buyer, salt: bytes) -> None:
-    row.user_id, row.name, row.email, row.vat_id, row.locale = (
-        buyer.user_id, buyer.name, buyer.email, buyer.vat_id, buyer.locale,
-    )  # fmt: skip
-    row.address = dict(buyer.address) if buyer.address is not None else None
-    row.notes, row.payment_instructions, row.salt = buyer.notes, buyer.payment_instructions, salt

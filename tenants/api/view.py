@@ -218,7 +218,11 @@ class TenantView(APIView):
             parse_filters(call.request.GET, (), zone=lambda: call.time_zone)
         if call.request.method in _MUTATING and (declared.body is not None or call.body != {}):
             call.data = validate(
-                declared.body or NoBody, call.body, partial=declared.partial, time_zone=lambda: call.time_zone
+                declared.body or NoBody,
+                call.body,
+                partial=declared.partial,
+                time_zone=lambda: call.time_zone,
+                at=call.at,
             )
 
     def guarded(self, call: Call, key: str, handler: Callable[..., Answer]) -> HttpResponse:
