@@ -91,7 +91,10 @@ $$
 
 AUDIT_APPEND_ONLY = """
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON tenants_auditentry
-    FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change()
+    FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change();
+-- Only the trigger of an audited table writes here; nobody can make an entry up.
+CREATE TRIGGER audit_written_by_triggers BEFORE INSERT ON tenants_auditentry
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION ledger_refuse_change();
 """
 
 BUMP_VERSION = """

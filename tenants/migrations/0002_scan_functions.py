@@ -10,7 +10,11 @@ class Migration(migrations.Migration):
     dependencies = [("tenants", "0001_initial")]
 
     operations = [
-        migrations.RunSQL(sql.AUDIT_APPEND_ONLY, "DROP TRIGGER audit_append_only ON tenants_auditentry"),
+        migrations.RunSQL(
+            sql.AUDIT_APPEND_ONLY,
+            "DROP TRIGGER audit_append_only ON tenants_auditentry; "
+            "DROP TRIGGER audit_written_by_triggers ON tenants_auditentry",
+        ),
         DefinerFunction(
             name="tenants_service_key",
             arguments="wanted bytea",

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import ProgrammingError, connection
+from django.db import IntegrityError, ProgrammingError, connection
 
 from common.ids import encode_id, new_id, uuid_time
 from common.prefixes import AUDIT_ENTRY, CUSTOMER, SERVICE_KEY, TENANT
@@ -104,6 +104,21 @@ def test_the_trail_is_append_only_even_by_raw_sql(tenant: Tenant, statement: str
         connection.cursor() as cursor,
     ):
         cursor.execute(statement)
+
+
+def test_nobody_makes_an_entry_up(tenant: Tenant) -> None:
+    copied = """
+        INSERT INTO tenants_auditentry (
+            id, tenant_id, action, entity_type, actor_type, actor_id, trace_id, outcome, created_at
+        ) SELECT gen_random_uuid(), tenant_id, 'invoice.paid', 'invoice', 'user', 'usr_x', '', 'succeeded', now()
+        FROM tenants_auditentry LIMIT 1
+    """
+    with (
+        pytest.raises(IntegrityError, match="never changed"),
+        tenant_scope(tenant.id),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(copied)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE tenants_auditentry SET action = 'x'", "DELETE FROM tenants_auditentry"])
