@@ -216,9 +216,13 @@ class IssueBenchmark:
             say(f"  django-silver was left out: {reason}")
             return
         url = silver.prepare(python, self.stack.urls["databaseOwnerUrl"])
+        say("  django-silver, in its own environment")
         for name, providers in (("django-silver, 1 provider", 1), ("django-silver, 4 providers", 4)):
             for _ in range(self.pairs):
-                run = silver.measure(python, url, name, providers, self.seconds, self.roots())
+                plans = [{"url": url, "provider": index} for index in range(providers)]
+                run, _ = measure(
+                    name, silver.PROGRAM, plans, seconds=self.seconds, roots=self.roots(), python=str(python)
+                )
                 self.report.add(run)
         best = max(self.report.rate("django-silver, 1 provider"), self.report.rate("django-silver, 4 providers"))
         if best:
