@@ -1,7 +1,7 @@
 """django-silver from PyPI in an environment of its own: installed once into the system's temporary folder.
 
-It needs Django 3.2, so it cannot live beside Ledger. Its invoices are created and issued through its models, in process,
-without HTTP, keys or validation of input; what is measured is `silver_project.py`.
+It needs Django 3.2, so it cannot live beside Ledger. Its invoices are created and issued through its models, in
+process, without HTTP, keys or validation of input; what is measured is `silver_project.py`.
 """
 
 from __future__ import annotations

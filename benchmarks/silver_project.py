@@ -83,7 +83,7 @@ def main() -> None:
     configure(plan["url"])
     from silver.models import Customer, Provider
 
-    dice = random.Random()  # noqa: S311 - which customer buys what
+    dice = random.Random()
     provider = Provider.objects.order_by("id")[plan["provider"]]
     customers = list(Customer.objects.all())
     latencies, errors, first_error = [], 0, ""

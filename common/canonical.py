@@ -16,7 +16,6 @@ import orjson
 
 from common.clock import format_instant
 
-
 _TYPED: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 
 

@@ -179,7 +179,7 @@ def facts_of(context: Context, who: str | UUID, *, fresh: bool) -> Facts | None:
     customer = Customer(**orjson.loads(rows[0][0] or b""))
     settings = TenantSettings(**orjson.loads(rows[0][1] or b""))
     facts = Facts(
-        customer_id=UUID(customer.id), customer_version=customer.version, currency=customer.currency,
+        customer_id=UUID(str(customer.id)), customer_version=customer.version, currency=customer.currency,
         tax_exempt=customer.tax_exempt, buyer=buyer_of(customer, settings, notes=None), terms=terms_of(settings),
     )  # fmt: skip
     if len(_facts) >= _CACHE_SIZE:
