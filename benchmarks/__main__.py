@@ -22,7 +22,9 @@ def profile(sort: str | None) -> int:
         metrics = stack.home / "metrics"
         metrics.mkdir()
         environment = stack.environment | {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-        return subprocess.run([sys.executable, "-m", "benchmarks.profile", plan], env=environment, check=False).returncode
+        return subprocess.run(
+            [sys.executable, "-m", "benchmarks.profile", plan], env=environment, check=False
+        ).returncode
     finally:
         stack.close()
 

@@ -19,7 +19,8 @@ class Usage:
 
     def since(self, before: Usage) -> Usage:
         """What was used after `before`."""
-        groups = {name: used - before.groups.get(name, 0.0) for name, used in self.groups.items()}
+        # A child that ends while it is being counted can be missed once.
+        groups = {name: max(0.0, used - before.groups.get(name, 0.0)) for name, used in self.groups.items()}
         return Usage(groups, self.machine - before.machine)
 
 

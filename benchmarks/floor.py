@@ -1,7 +1,7 @@
 """The floor: what PostgreSQL gives for the same effect through psycopg, without HTTP and without Ledger.
 
-One prepared statement takes the next number from the counter row and writes the invoice, three lines and the outbox row;
-one transaction per statement, one connection per thread. As a program it is a worker of `benchmarks.workers`.
+One prepared statement takes the next number from the counter row and writes the invoice, three lines and the outbox
+row; one transaction per statement, one connection per thread. As a program it is a worker of `benchmarks.workers`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def plans(url: str, tenants: list[str], connections: int) -> list[dict[str, Any]
 
 def work(url: str, tenant: UUID, plan: dict[str, Any], latencies: list[float]) -> None:
     """Issue for one tenant on one connection until the plan ends."""
-    dice = random.Random()  # noqa: S311 - which customer buys what
+    dice = random.Random()
     customers = [uuid7() for _ in range(50)]
     with psycopg.connect(url, autocommit=True, prepare_threshold=0) as connection:
         cursor = connection.cursor()
@@ -105,8 +105,8 @@ def parameters(tenant: UUID, customer: UUID, dice: random.Random) -> dict[str, A
     subtotal = sum(totals)
     tax = subtotal * 20 // 100
     return {
-        "tenant": tenant, "id": uuid7(), "customer": customer, "subtotal": subtotal, "tax": tax, "total": subtotal + tax,
-        "ids": [uuid7() for _ in range(3)], "positions": [0, 1, 2],
+        "tenant": tenant, "id": uuid7(), "customer": customer, "subtotal": subtotal, "tax": tax,
+        "total": subtotal + tax, "ids": [uuid7() for _ in range(3)], "positions": [0, 1, 2],
         "descriptions": ["Consulting, per hour", "Hosting, per month", "Travel"], "quantities": quantities,
         "prices": prices, "totals": totals, "event": uuid7(),
     }  # fmt: skip

@@ -36,7 +36,9 @@ class Client:
         """Send the next request."""
         self.received.clear()
         self.asked_at = time.monotonic()
-        self.socket.sendall(b"%bIdempotency-Key: %b\r\nContent-Length: %d\r\n\r\n%b" % (self.prefix, key, len(body), body))
+        self.socket.sendall(
+            b"%bIdempotency-Key: %b\r\nContent-Length: %d\r\n\r\n%b" % (self.prefix, key, len(body), body)
+        )
 
     def answer(self) -> tuple[int, bytes] | None:
         """Read what has come: status and body once they are whole."""
@@ -91,7 +93,7 @@ def request_prefix(path: str, key: str) -> bytes:
 def main() -> None:
     """The worker: all seats of the plan in one loop."""
     plan = plan_of_worker()
-    dice = random.Random()  # noqa: S311 - which customer buys what
+    dice = random.Random()
     waiting = select.epoll()
     clients: dict[int, Client] = {}
     for seat in plan["seats"]:

@@ -30,7 +30,7 @@ def main() -> None:
     given = json.loads(sys.argv[1])
     from ledger_project.wsgi import application
 
-    dice = random.Random(1)  # noqa: S311 - which customer buys what
+    dice = random.Random(1)
     tenants = given["tenants"]
     bodies = [invoice_bodies(tenant["customers"], dice) for tenant in tenants]
     counter, name = 0, os.urandom(6).hex()
@@ -52,7 +52,11 @@ def main() -> None:
         own.append((time.process_time() - at) / BATCH * 1e6)
         loops.append(yardstick())
     postgres = usage(roots).since(before).groups["postgres"] / (counter - started) * 1e6
-    figures = {"python": round(statistics.median(own)), "lower decile": round(sorted(own)[len(own) // 10]), "postgres": round(postgres)}
+    figures = {
+        "python": round(statistics.median(own)),
+        "lower decile": round(sorted(own)[len(own) // 10]),
+        "postgres": round(postgres),
+    }
     figures["yardstick"] = round(statistics.median(loops))
     sys.stdout.write(f"CPU µs per request: {figures}\n")
     if given.get("profile"):

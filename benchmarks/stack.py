@@ -83,7 +83,9 @@ class Stack:
         _end(self._services)
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def _start(self, name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def _start(
+        self, name: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         with (self.home / f"{name}.out").open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", *arguments],

@@ -21,8 +21,9 @@ WARM_SECONDS = 0.7
 
 
 def measure(
-    name: str, module: str, plans: list[dict[str, Any]], *, seconds: float, roots: dict[str, int]
-) -> tuple[Run, list[dict[str, Any]]]:
+    name: str, module: str, plans: list[dict[str, Any]], *, seconds: float, roots: dict[str, int],
+    python: str = sys.executable,
+) -> tuple[Run, list[dict[str, Any]]]:  # fmt: skip
     """Run one worker of `module` per plan for `seconds`; the figures, and everything the workers returned.
 
     `roots` names the process trees whose processor time is counted, beside the workers' own ("client").
@@ -31,7 +32,7 @@ def measure(
     start, end = begin + WARM_SECONDS, begin + WARM_SECONDS + seconds
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", module],
+            [python, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

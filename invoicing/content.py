@@ -163,7 +163,9 @@ def _item_row(item: Item) -> list[Any]:
 
 def plain(value: Decimal | int) -> str:
     """A number without exponent or trailing zeros: `1.50` → `1.5`, `1E+2` → `100`, `2.000` → `2`."""
-    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -30,8 +30,8 @@ from invoicing.selectors import buyer_of, terms_of
 from invoicing.services.numbers import NEXT, TEXT, ensure_series
 from tenants.context import Context
 from tenants.idempotency import Guard
+from tenants.models import TenantSettings
 from tenants.scope import tenant_scope
-from tenants.selectors import get_settings
 from tenants.statement import HotStatement
 
 _ATTEMPTS = 3
@@ -103,6 +103,14 @@ SELECT (SELECT count(*) FROM guard), (SELECT text FROM taken)
 """  # noqa: S608 - constants of this module and of `numbers`
 _STATEMENT = HotStatement("issue_invoice", _SQL)
 
+_FACTS = """
+SELECT row_to_json(c), row_to_json(s)
+FROM billing_customer c JOIN tenants_tenantsettings s ON s.tenant_id = c.tenant_id
+WHERE c.tenant_id = $1::uuid AND c.erased_at IS NULL
+"""
+_FACTS_BY_ID = HotStatement("invoice_facts_by_id", _FACTS + "AND c.id = $2::uuid")
+_FACTS_BY_EXTERNAL_ID = HotStatement("invoice_facts_by_external_id", _FACTS + "AND c.external_id = $2::varchar")
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -162,15 +170,16 @@ def facts_of(context: Context, who: str | UUID, *, fresh: bool) -> Facts | None:
     known = None if fresh else _facts.get(name)
     if known is not None:
         return known
-    with tenant_scope(context):
-        mine = Customer.objects.filter(tenant_id=context.tenant_id, erased_at__isnull=True)
-        customer = mine.filter(id=who).first() if isinstance(who, UUID) else mine.filter(external_id=who).first()
-        if customer is None:
-            _facts.pop(name, None)
-            return None
-        settings = get_settings(tenant_id=context.tenant_id)
+    statement = _FACTS_BY_ID if isinstance(who, UUID) else _FACTS_BY_EXTERNAL_ID
+    with connection.wrap_database_errors:
+        rows = statement.run(context, [context.tenant_id, who])
+    if not rows:
+        _facts.pop(name, None)
+        return None
+    customer = Customer(**orjson.loads(rows[0][0] or b""))
+    settings = TenantSettings(**orjson.loads(rows[0][1] or b""))
     facts = Facts(
-        customer_id=customer.id, customer_version=customer.version, currency=customer.currency,
+        customer_id=UUID(str(customer.id)), customer_version=customer.version, currency=customer.currency,
         tax_exempt=customer.tax_exempt, buyer=buyer_of(customer, settings, notes=None), terms=terms_of(settings),
     )  # fmt: skip
     if len(_facts) >= _CACHE_SIZE:
