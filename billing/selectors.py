@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from billing.models import Customer, Payment, Product
@@ -32,6 +33,15 @@ def lock_customer(*, tenant_id: UUID, customer_id: UUID) -> Customer:
     if customer is None:
         raise NotFound()
     return customer
+
+
+def hold_customer(*, tenant_id: UUID, customer_id: UUID) -> bool:
+    """Keep a customer from being deleted until the transaction ends, as a row that refers to it does; False if gone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM billing_customer WHERE tenant_id = %s AND id = %s FOR KEY SHARE", [tenant_id, customer_id]
+        )
+        return cursor.fetchone() is not None
 
 
 def find_customer_by_external_id(*, tenant_id: UUID, external_id: str) -> Customer | None:

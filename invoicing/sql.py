@@ -54,21 +54,28 @@ CREATE TRIGGER invoice_guard BEFORE INSERT OR UPDATE OR DELETE ON invoicing_invo
 """
 
 ITEM_GUARD = """
+CREATE FUNCTION invoicing_require_draft(of_tenant uuid, of_invoice uuid, refusal text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    -- A draft must be seen, not a finalised invoice: whoever hides the parent from row-level security sees neither.
+    -- The lock makes finalising wait for this transaction, and this one see what a finalising one has made of it.
+    PERFORM 1 FROM public.invoicing_invoice i
+        WHERE i.tenant_id = of_tenant AND i.id = of_invoice AND i.status = 'draft' FOR SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the items and the addressee of a finalised invoice are final'
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = refusal;
+    END IF;
+END
+$$;
 CREATE FUNCTION invoicing_guard_item() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- Both parents count: an item may neither leave a finalised invoice nor be moved to one.
-    IF EXISTS (
-        SELECT 1 FROM invoicing_invoice i
-        WHERE i.status <> 'draft' AND (
-            (i.tenant_id = OLD.tenant_id AND i.id = OLD.invoice_id)
-            OR (TG_OP = 'UPDATE' AND i.tenant_id = NEW.tenant_id AND i.id = NEW.invoice_id)
-        )
-    ) THEN
-        RAISE EXCEPTION 'the items of a finalised invoice are final'
-            USING ERRCODE = 'restrict_violation', CONSTRAINT = 'item_final';
-    END IF;
+    PERFORM public.invoicing_require_draft(OLD.tenant_id, OLD.invoice_id, 'item_final');
     IF TG_OP = 'DELETE' THEN
         RETURN OLD;
+    END IF;
+    -- An item may neither leave a finalised invoice nor be moved to one.
+    IF NEW.tenant_id <> OLD.tenant_id OR NEW.invoice_id <> OLD.invoice_id THEN
+        PERFORM public.invoicing_require_draft(NEW.tenant_id, NEW.invoice_id, 'item_final');
     END IF;
     RETURN NEW;
 END
@@ -82,9 +89,14 @@ BEGIN
     IF EXISTS (
         SELECT 1
         FROM (SELECT DISTINCT tenant_id, invoice_id FROM added) a
-        JOIN invoicing_invoice i ON i.tenant_id = a.tenant_id AND i.id = a.invoice_id
-        WHERE i.status <> 'draft' AND i.item_count <> (
-            SELECT count(*) FROM invoicing_invoiceitem x WHERE x.tenant_id = a.tenant_id AND x.invoice_id = a.invoice_id
+        WHERE NOT EXISTS (
+            SELECT 1 FROM public.invoicing_invoice i
+            WHERE i.tenant_id = a.tenant_id AND i.id = a.invoice_id AND (
+                i.status = 'draft' OR i.item_count = (
+                    SELECT count(*) FROM public.invoicing_invoiceitem x
+                    WHERE x.tenant_id = a.tenant_id AND x.invoice_id = a.invoice_id
+                )
+            )
         )
     ) THEN
         RAISE EXCEPTION 'the items of a finalised invoice are final'
@@ -100,31 +112,25 @@ CREATE TRIGGER item_guard_new AFTER INSERT ON invoicing_invoiceitem
 BUYER_GUARD = """
 CREATE FUNCTION invoicing_guard_buyer() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (
-        SELECT 1 FROM invoicing_invoice i
-        WHERE i.tenant_id = OLD.tenant_id AND i.id = OLD.id AND i.status <> 'draft'
-    ) THEN
-        -- Erasing is the one change that is left, and it takes the salt with the values.
-        IF TG_OP = 'DELETE' OR NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id
-            OR NOT (
-                (NEW.user_id IS NULL OR NEW.user_id IS NOT DISTINCT FROM OLD.user_id)
-                AND (NEW.name IS NULL OR NEW.name IS NOT DISTINCT FROM OLD.name)
-                AND (NEW.email IS NULL OR NEW.email IS NOT DISTINCT FROM OLD.email)
-                AND (NEW.address IS NULL OR NEW.address IS NOT DISTINCT FROM OLD.address)
-                AND (NEW.vat_id IS NULL OR NEW.vat_id IS NOT DISTINCT FROM OLD.vat_id)
-                AND (NEW.locale IS NULL OR NEW.locale IS NOT DISTINCT FROM OLD.locale)
-                AND (NEW.notes IS NULL OR NEW.notes IS NOT DISTINCT FROM OLD.notes)
-                AND (NEW.payment_instructions IS NULL
-                    OR NEW.payment_instructions IS NOT DISTINCT FROM OLD.payment_instructions)
-                AND NEW.salt IS NULL
-            )
-        THEN
-            RAISE EXCEPTION 'the addressee of a finalised invoice is final'
-                USING ERRCODE = 'restrict_violation', CONSTRAINT = 'buyer_final';
-        END IF;
+    -- Erasing is the one change that a finalised invoice allows, and it takes the salt with the values.
+    IF TG_OP = 'UPDATE' AND NEW.id = OLD.id AND NEW.tenant_id = OLD.tenant_id AND NEW.salt IS NULL
+        AND (NEW.user_id IS NULL OR NEW.user_id IS NOT DISTINCT FROM OLD.user_id)
+        AND (NEW.name IS NULL OR NEW.name IS NOT DISTINCT FROM OLD.name)
+        AND (NEW.email IS NULL OR NEW.email IS NOT DISTINCT FROM OLD.email)
+        AND (NEW.address IS NULL OR NEW.address IS NOT DISTINCT FROM OLD.address)
+        AND (NEW.vat_id IS NULL OR NEW.vat_id IS NOT DISTINCT FROM OLD.vat_id)
+        AND (NEW.locale IS NULL OR NEW.locale IS NOT DISTINCT FROM OLD.locale)
+        AND (NEW.notes IS NULL OR NEW.notes IS NOT DISTINCT FROM OLD.notes)
+        AND (NEW.payment_instructions IS NULL OR NEW.payment_instructions IS NOT DISTINCT FROM OLD.payment_instructions)
+    THEN
+        RETURN NEW;
     END IF;
+    PERFORM public.invoicing_require_draft(OLD.tenant_id, OLD.id, 'buyer_final');
     IF TG_OP = 'DELETE' THEN
         RETURN OLD;
+    END IF;
+    IF NEW.tenant_id <> OLD.tenant_id OR NEW.id <> OLD.id THEN
+        PERFORM public.invoicing_require_draft(NEW.tenant_id, NEW.id, 'buyer_final');
     END IF;
     RETURN NEW;
 END
@@ -174,6 +180,7 @@ DROP FUNCTION invoicing_guard_invoice() CASCADE;
 DROP FUNCTION invoicing_guard_item() CASCADE;
 DROP FUNCTION invoicing_guard_new_items() CASCADE;
 DROP FUNCTION invoicing_guard_buyer() CASCADE;
+DROP FUNCTION invoicing_require_draft(uuid, uuid, text);
 DROP FUNCTION invoicing_guard_series() CASCADE;
 DROP TRIGGER allocation_immutable ON invoicing_paymentallocation;
 """

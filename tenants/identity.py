@@ -59,6 +59,8 @@ def service_caller(secret: str, *, cached: bool = False) -> Caller:
         if known and known[0] > time.monotonic() and not _expired(known[1].expires_at):
             return known[1]
     caller = _load_service_caller(digest)
+    if not caller.tenant_active:
+        return caller
     with _cache_lock:
         if len(_cache) >= _CACHE_SIZE:
             _cache.clear()

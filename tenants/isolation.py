@@ -135,26 +135,31 @@ class Audited(_TableDdl):
 
     `entity` is the type's name in the API. `hidden` columns show only that they changed (secrets); `ignored` columns do
     not count as a change (counters, `updated_at`). A change of `status` is named after the new status, or after `verbs`
-    (`{"pending": "finalised"}`). The function `ledger_audit` is made by the first tenants migration.
+    (`{"pending": "finalised"}`). `events` narrows what is recorded, as a trigger's clause says it. The function
+    `ledger_audit` is made by the first tenants migration.
     """
 
     def __init__(
-        self, *, name: str, entity: str, hidden: Any = (), ignored: Any = ("updated_at",), verbs: Any = None
-    ) -> None:
+        self, *, name: str, entity: str, hidden: Any = (), ignored: Any = ("updated_at",), verbs: Any = None,
+        events: str = "INSERT OR UPDATE OR DELETE",
+    ) -> None:  # fmt: skip
         super().__init__(name=name)
+        self.events = events
         self.entity, self.hidden, self.ignored = entity, tuple(hidden), tuple(ignored)
         self.verbs = dict(verbs or {})
 
     def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         """For migrations."""
         path, args, kwargs = super().deconstruct()
+        if self.events != "INSERT OR UPDATE OR DELETE":
+            kwargs = {**kwargs, "events": self.events}
         own = {"entity": self.entity, "hidden": self.hidden, "ignored": self.ignored, "verbs": self.verbs}
         return path, args, {**kwargs, **own}
 
     def _create(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
         hidden, ignored = "{" + ",".join(self.hidden) + "}", "{" + ",".join(self.ignored) + "}"
         return (
-            "CREATE TRIGGER %(name)s AFTER INSERT OR UPDATE OR DELETE ON %(table)s FOR EACH ROW "
+            f"CREATE TRIGGER %(name)s AFTER {self.events} ON %(table)s FOR EACH ROW "
             f"EXECUTE FUNCTION ledger_audit('{self.entity}', '{hidden}', '{ignored}', '{json.dumps(self.verbs)}')"
         )
 

@@ -1,9 +1,8 @@
 """SQL of the audit trail: the generic trigger function, and UUIDv7 made by the database."""
 
-UUID7 = """
-CREATE FUNCTION ledger_uuid7() RETURNS uuid LANGUAGE sql VOLATILE AS $$
-    -- 48 bits of milliseconds, version 7, 12 bits of the millisecond's fraction, variant 2, the rest random: what
-    -- uuidv7() of PostgreSQL 18 gives, on 15 too. The fraction keeps what one transaction writes in its order.
+_UUID7 = """
+    -- 48 bits of milliseconds, version 7, 12 bits of the millisecond's fraction, variant 2, the rest random. The
+    -- fraction keeps what one transaction writes in its order.
     SELECT encode(
         overlay(uuid_send(gen_random_uuid())
             PLACING substring(int8send(clock.us / 1000) FROM 3)
@@ -11,7 +10,19 @@ CREATE FUNCTION ledger_uuid7() RETURNS uuid LANGUAGE sql VOLATILE AS $$
             FROM 1 FOR 8),
         'hex')::uuid
     FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us) AS clock
-$$
+"""
+
+# From PostgreSQL 18 on its own function, which the planner puts in place of ours.
+UUID7 = f"""
+DO $do$
+BEGIN
+    IF current_setting('server_version_num')::integer >= 180000 THEN
+        CREATE FUNCTION ledger_uuid7() RETURNS uuid LANGUAGE sql VOLATILE AS $$ SELECT uuidv7() $$;
+    ELSE
+        CREATE FUNCTION ledger_uuid7() RETURNS uuid LANGUAGE sql VOLATILE AS $${_UUID7}$$;
+    END IF;
+END
+$do$
 """
 
 AUDIT = """
@@ -32,10 +43,10 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         whole := to_jsonb(NEW);
         verb := 'created';
-        after_values := jsonb_strip_nulls(whole) - ignored - '{id,tenant_id}'::text[];
+        after_values := jsonb_strip_nulls(whole) - (ignored || '{id,tenant_id}'::text[]);
     ELSIF TG_OP = 'DELETE' THEN
         whole := to_jsonb(OLD);
-        before_values := jsonb_strip_nulls(whole) - ignored - '{id,tenant_id}'::text[];
+        before_values := jsonb_strip_nulls(whole) - (ignored || '{id,tenant_id}'::text[]);
     ELSE
         old_row := to_jsonb(OLD);
         new_row := to_jsonb(NEW);
@@ -59,11 +70,11 @@ BEGIN
             after_values := jsonb_set(after_values, ARRAY[secret], '"***"');
         END IF;
     END LOOP;
-    INSERT INTO tenants_auditentry (
+    INSERT INTO public.tenants_auditentry (
         id, tenant_id, action, entity_type, entity_id, actor_type, actor_id, trace_id, ip_address, reason,
         before, after, outcome, created_at
     ) VALUES (
-        ledger_uuid7(),
+        public.ledger_uuid7(),
         COALESCE(whole ->> 'tenant_id', whole ->> 'id')::uuid,
         TG_ARGV[0] || '.' || verb,
         TG_ARGV[0],
@@ -89,12 +100,16 @@ END
 $$
 """
 
-AUDIT_APPEND_ONLY = """
+FINAL_ROWS = """
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON tenants_auditentry
     FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change();
 -- Only the trigger of an audited table writes here; nobody can make an entry up.
 CREATE TRIGGER audit_written_by_triggers BEFORE INSERT ON tenants_auditentry
     FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION ledger_refuse_change();
+-- A stored answer is repeated as it was, or deleted when it has expired.
+CREATE TRIGGER idempotency_final
+    BEFORE UPDATE OF id, tenant_id, key, fingerprint, status, body, location ON tenants_idempotencykey
+    FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change();
 """
 
 BUMP_VERSION = """

@@ -17,7 +17,13 @@ from billing.events import CUSTOMER_CREATED
 from billing.models import Customer
 from billing.models.customer import EXTERNAL_ID_UNIQUE
 from billing.representations import customer_body
-from billing.selectors import customers, find_customer_by_external_id, get_customer, lock_customer
+from billing.selectors import (
+    customers,
+    find_customer_by_external_id,
+    get_customer,
+    hold_customer,
+    lock_customer,
+)
 from billing.services.metadata import merged_metadata
 from common.constraints import violated_constraint, violated_table
 from events.domain import DomainEvent
@@ -106,12 +112,14 @@ def resolve_customer(
     """
     details = details or CustomerDetails()
     if customer_id is not None:
+        hold_customer(tenant_id=tenant_id, customer_id=customer_id)
         customer = get_customer(tenant_id=tenant_id, customer_id=customer_id, path="customerId")
         if external_id is not None and customer.external_id != external_id:
             raise CustomerMismatch()
     elif external_id is not None:
         known = find_customer_by_external_id(tenant_id=tenant_id, external_id=external_id)
-        if known is None:
+        while known is None or not hold_customer(tenant_id=tenant_id, customer_id=known.id):
+            # Unknown, or deleted since it was found.
             known, created = _find_or_create(
                 tenant_id=tenant_id, external_id=external_id, details=details, at=at, trace_id=trace_id
             )

@@ -43,7 +43,7 @@ class ApiFrameMiddleware:
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("X-Frame-Options", "DENY")
         headers.setdefault("Referrer-Policy", "no-referrer")
-        if request.path_info.startswith("/api/"):
+        if not request.path_info.startswith("/static/"):
             headers.setdefault("Cache-Control", "no-store")
         if isinstance(response, HttpResponse) and response.content:
             # Without a length the server would send chunks.

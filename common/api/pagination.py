@@ -23,7 +23,7 @@ MAX_LIMIT = 100
 
 def page(rows: QuerySet[T], query: QueryDict, *, path: str, ascending: bool = False) -> tuple[Sequence[T], str | None]:
     """One page of `rows` and the cursor of the next, or None at the end. Raises `InvalidRequest`, `InvalidCursor`."""
-    limit = _limit(query)
+    limit = read_limit(query)
     bound = _binding(query, path)
     cursor = query.get("cursor")
     if cursor is not None:
@@ -40,7 +40,8 @@ def envelope(data: list[Any], next_cursor: str | None) -> dict[str, Any]:
     return {"data": data, "hasMore": next_cursor is not None, "nextCursor": next_cursor}
 
 
-def _limit(query: QueryDict) -> int:
+def read_limit(query: QueryDict) -> int:
+    """How many objects a page has: 1 to 100, by default 20; refused otherwise, never clamped."""
     text = query.get("limit")
     if text is None:
         return DEFAULT_LIMIT
@@ -60,8 +61,13 @@ def _binding(query: QueryDict, path: str) -> bytes:
     return hashlib.sha256(repr((path, filters)).encode("utf-8", "surrogatepass")).digest()[:8]
 
 
+def _seal(last: bytes, bound: bytes) -> bytes:
+    """What shows that a cursor was made here for this list; it keeps no secret, it finds mistakes."""
+    return hashlib.sha256(last + bound).digest()[:8]
+
+
 def _encode(last: UUID, bound: bytes) -> str:
-    return base64.urlsafe_b64encode(last.bytes + bound).decode().rstrip("=")
+    return base64.urlsafe_b64encode(last.bytes + _seal(last.bytes, bound)).decode().rstrip("=")
 
 
 def _decode(cursor: str, bound: bytes) -> UUID:
@@ -69,6 +75,6 @@ def _decode(cursor: str, bound: bytes) -> UUID:
         raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError, UnicodeEncodeError) as wrong:
         raise InvalidCursor() from wrong
-    if len(raw) != 24 or raw[16:] != bound:
+    if len(raw) != 24 or raw[16:] != _seal(raw[:16], bound) or cursor.endswith("="):
         raise InvalidCursor()
     return UUID(bytes=raw[:16])

@@ -15,6 +15,8 @@ MAX_DEPTH = 32
 
 def read_body(request: HttpRequest, *, limit: int) -> bytes:
     """The body's bytes, at most `limit`; `PayloadTooLarge` without reading the rest of a larger one."""
+    if not request.META.get("CONTENT_LENGTH") and request.META.get("HTTP_TRANSFER_ENCODING"):
+        return _read_chunked(request, limit)
     declared = request.META.get("CONTENT_LENGTH") or "0"
     if not (declared.isascii() and declared.isdigit()):
         raise MalformedJson("The header Content-Length is not a number.")
@@ -28,6 +30,22 @@ def read_body(request: HttpRequest, *, limit: int) -> bytes:
     if len(body) > limit:
         raise PayloadTooLarge(f"The body may have at most {limit} bytes.")
     return bytes(body)
+
+
+def _read_chunked(request: HttpRequest, limit: int) -> bytes:
+    """A body without declared length. Django would take it for empty; the server knows where it ends."""
+    stream = request.META["wsgi.input"]
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while size <= limit and (part := stream.read(limit + 1 - size)):
+            parts.append(part)
+            size += len(part)
+    except (OSError, ValueError) as broken:
+        raise MalformedJson("The body could not be read to its end.") from broken
+    if size > limit:
+        raise PayloadTooLarge(f"The body may have at most {limit} bytes.")
+    return b"".join(parts)
 
 
 def require_json(request: HttpRequest) -> None:

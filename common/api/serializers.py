@@ -61,6 +61,8 @@ class InputSerializer(serializers.Serializer[Any]):
         values: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         for key in data:
+            if len(errors) >= MAX_PROBLEMS:
+                break
             if key not in known:
                 errors[str(key)] = [ErrorDetail("This field is not known here.", code="unknown_field")]
         for key, field in known.items():

@@ -85,12 +85,17 @@ class InvoicesView(TenantView):
         """A plain invoice for a known customer is issued in one statement; the rest goes the ordinary way."""
         if request.method != "POST":
             return super().answer(request)
-        call = self.new_call(request)
-        key = self.read_key(request, call)
+        try:
+            call = self.new_call(request)
+            key = self.read_key(request, call)
+        except DomainError:
+            # A key that was revoked meanwhile is told so, not what is wrong with its request.
+            self.confirm(request)
+            raise
         response = None if call.request.GET else self.quick(call, key)
         if response is not None:
             return response
-        LedgerAuthentication().authenticate(request)
+        call.caller = self.confirm(request)
         return self.run(call, key)
 
     def quick(self, call: Call, key: str | None) -> HttpResponse | None:
@@ -102,7 +107,7 @@ class InvoicesView(TenantView):
         guard = guard_of(call, key) if key is not None else None
         try:
             issued = issue_in_one_statement(
-                context=call.context, key_id=call.caller.key_id, who=who, request=asked, at=call.at, guard=guard,
+                context=call.context, caller=call.caller, who=who, request=asked, at=call.at, guard=guard,
                 key_expires_at=SystemClock().now() + dt.timedelta(hours=django_settings.IDEMPOTENCY_KEY_HOURS),
             )  # fmt: skip
         except (IntegrityError, DomainError):
@@ -117,7 +122,7 @@ class InvoicesView(TenantView):
         "Create an invoice",
         answers={201: InvoiceResult},
         body=InvoiceInput,
-        refusals={404: ["not_found"], 422: ["customer_mismatch", "currency_mismatch", "amount_too_large"]},
+        refusals={404: ["not_found"], 409: ["customer_erased"], 422: ["customer_mismatch", "amount_too_large"]},
         description="Issued at once with the next number, unless `draft` is true.",
     )
     def post(self, call: Call) -> Answer:
@@ -181,7 +186,6 @@ class InvoiceItemsView(TenantView):
     @operation("invoices:read", "List the items of an invoice", answers={200: ItemOutput}, paged=True)
     def get(self, call: Call, id: str) -> Answer:  # noqa: A002
         """In the order of the document."""
-        call.filters()
         invoice = get_invoice(tenant_id=call.tenant_id, invoice_id=path_id(INVOICE, id))
         rows = InvoiceItem.objects.filter(tenant_id=call.tenant_id, invoice_id=invoice.id)
         # Item ids rise in the order of the document: they are made in that order.

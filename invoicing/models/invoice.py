@@ -103,7 +103,11 @@ class Invoice(TenantOwned, Timestamped):
             models.CheckConstraint(
                 name="invoice_paid_within_total",
                 condition=Q(
-                    amount_paid__gte=0, amount_refunded__gte=0, amount_credited__gte=0, amount_paid__lte=F("total")
+                    amount_paid__gte=0,
+                    amount_refunded__gte=0,
+                    amount_credited__gte=0,
+                    amount_paid__lte=F("total"),
+                    amount_credited__lte=F("total"),
                 ),
             ),
             models.CheckConstraint(
@@ -161,6 +165,8 @@ class InvoiceItem(TenantOwned):
             TenantIsolation(name="item_isolation"),
             TenantForeignKey(field="invoice", name="item_invoice"),
             TenantForeignKey(field="product", name="item_product"),
+            # Issuing writes no trail per line: the document says what they are. What a draft loses is recorded.
+            Audited(name="item_audit", entity="invoiceItem", ignored=(), events="UPDATE OR DELETE"),
             models.UniqueConstraint(fields=["tenant", "invoice", "position"], name="item_position_unique"),
             models.CheckConstraint(name="item_type_known", condition=Q(type__in=ItemType.values)),
         ]
@@ -197,6 +203,7 @@ class InvoiceBuyer(TenantOwned):
         constraints = [
             TenantIsolation(name="buyer_isolation"),
             TenantForeignKey(field="invoice", name="buyer_invoice"),
+            Audited(name="buyer_audit", entity="invoiceBuyer", ignored=("salt",), events="UPDATE OR DELETE"),
         ]
         indexes = [
             models.Index(fields=["tenant", "user_id"], name="buyer_by_user", condition=Q(user_id__isnull=False)),

@@ -5,15 +5,15 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
-from tenants.isolation import TenantForeignKey, TenantIsolation
+from tenants.isolation import Audited, TenantForeignKey, TenantIsolation
 from tenants.models.base import TenantOwned
 
 
 class NumberSeries(TenantOwned):
     """The counter of a series and the head of its hash chain.
 
-    `last_number` is `start - 1` until the first document. It is not audited: each of its changes is a document. A
-    trigger lets it only rise, and `start` change only while no number has been given.
+    `last_number` is `start - 1` until the first document. What is audited is its start: each other change is a
+    document. A trigger lets it only rise, and `start` change only while no number has been given.
     """
 
     code = models.CharField(max_length=16)  # INV, CN
@@ -26,6 +26,12 @@ class NumberSeries(TenantOwned):
         constraints = [
             TenantIsolation(name="series_isolation"),
             TenantForeignKey(field="tenant", name="series_tenant"),
+            Audited(
+                name="series_audit",
+                entity="numberSeries",
+                ignored=("last_number", "head"),
+                events="INSERT OR UPDATE OF start OR DELETE",
+            ),
             models.UniqueConstraint(fields=["tenant", "code", "year"], name="series_unique"),
             models.CheckConstraint(name="series_start_positive", condition=Q(start__gte=1)),
             models.CheckConstraint(name="series_not_before_start", condition=Q(last_number__gte=F("start") - 1)),

@@ -30,6 +30,7 @@ from invoicing.selectors import buyer_of, terms_of
 from invoicing.services.numbers import NEXT, TEXT, ensure_series
 from tenants.context import Context
 from tenants.idempotency import Guard
+from tenants.identity import Caller
 from tenants.models import TenantSettings
 from tenants.scope import tenant_scope
 from tenants.statement import HotStatement
@@ -47,7 +48,7 @@ WITH guard AS (
         AND t.status = 'active'
         AND ($5::uuid IS NULL OR EXISTS (
             SELECT 1 FROM tenants_servicekey k
-            WHERE k.id = $5::uuid AND k.tenant_id = $1::uuid AND k.revoked_at IS NULL
+            WHERE k.id = $5::uuid AND k.tenant_id = $1::uuid AND k.revoked_at IS NULL AND k.scopes = $43::varchar[]
                 AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
         ))
 ), taken AS (
@@ -136,7 +137,7 @@ _facts: dict[tuple[UUID, str | UUID], Facts] = {}
 
 
 def issue_in_one_statement(
-    *, context: Context, key_id: UUID | None, who: str | UUID, request: InvoiceRequest, at: dt.datetime,
+    *, context: Context, caller: Caller, who: str | UUID, request: InvoiceRequest, at: dt.datetime,
     guard: Guard | None, key_expires_at: dt.datetime,
 ) -> Issued | None:  # fmt: skip
     """Issue an invoice of the customer `who` (an external id, or an id), or None where the ordinary way is needed.
@@ -153,7 +154,7 @@ def issue_in_one_statement(
             facts.terms.default_currency, exempt=facts.tax_exempt, terms=facts.terms, issued_at=at,
         )  # fmt: skip
         year = issue_year(at, facts.terms.time_zone)
-        found, answer = _send(context, key_id, facts, content, request, at, year, guard, key_expires_at)
+        found, answer = _send(context, caller, facts, content, request, at, year, guard, key_expires_at)
         if answer is not None:
             nudge()
             return answer
@@ -189,7 +190,7 @@ def facts_of(context: Context, who: str | UUID, *, fresh: bool) -> Facts | None:
 
 
 def _send(
-    context: Context, key_id: UUID | None, facts: Facts, content: Content, request: InvoiceRequest, at: dt.datetime,
+    context: Context, caller: Caller, facts: Facts, content: Content, request: InvoiceRequest, at: dt.datetime,
     year: int, guard: Guard | None, key_expires_at: dt.datetime,
 ) -> tuple[bool, Issued | None]:  # fmt: skip
     """Run the statement: whether the facts were current, and the answer when a number was taken."""
@@ -216,7 +217,7 @@ def _send(
         rows = _STATEMENT.run(
             context,
             [
-                context.tenant_id, content.customer_id, facts.customer_version, facts.terms.version, key_id,
+                context.tenant_id, content.customer_id, facts.customer_version, facts.terms.version, caller.key_id,
                 content.digest(buyer_digest), year, content.id, str(status), content.currency, content.subtotal,
                 content.tax, content.total, _json(content.tax_breakdown), len(content.items),
                 "true" if content.skip_tax else "false", content.period_start, content.period_end, content.due_date,
@@ -225,7 +226,7 @@ def _send(
                 buyer.notes, salt, head, tail, context.trace_id,
                 "{" + ",".join(str(new_id()) for _ in types) + "}", "{" + ",".join(types) + "}",
                 guard.id if guard else None, guard.key if guard else None, guard.fingerprint if guard else None,
-                location, key_expires_at,
+                location, key_expires_at, "{" + ",".join(sorted(caller.scopes)) + "}",
             ],
         )  # fmt: skip
     found, text = rows[0]

@@ -20,18 +20,18 @@ from rest_framework.views import APIView
 
 from common.api.filters import parse_filters
 from common.api.operation import Operation, operation_of
-from common.api.pagination import PAGE_PARAMETERS, envelope, page
+from common.api.pagination import PAGE_PARAMETERS, envelope, page, read_limit
 from common.api.parsing import parse_json, read_body, require_json
 from common.api.rendering import body_response, dumps
 from common.api.serializers import InputSerializer, validate
 from common.clock import SystemClock
-from common.errors import InsufficientScope, MethodNotAllowed, MissingIdempotencyKey, NotFound
+from common.errors import Forbidden, InsufficientScope, MethodNotAllowed, MissingIdempotencyKey, NotFound
 from common.ids import InvalidId, decode_id
 from tenants import idempotency
 from tenants.api.authentication import LedgerAuthentication, caller_of
 from tenants.api.throttle import KeyThrottle
 from tenants.clocks import business_now
-from tenants.context import Context
+from tenants.context import ActorType, Context
 from tenants.identity import Caller
 from tenants.models import TenantSettings
 from tenants.scope import tenant_scope
@@ -78,8 +78,15 @@ class Call:
         return self.settings.time_zone
 
     def filters(self) -> Q:
-        """The condition of the query parameters; unknown ones are refused."""
-        also = PAGE_PARAMETERS if self.operation.paged else ()
+        """The condition of the query parameters, checked before the handler runs."""
+        return self._condition
+
+    @cached_property
+    def _condition(self) -> Q:
+        also: tuple[str, ...] = ()
+        if self.operation.paged:
+            also = PAGE_PARAMETERS
+            read_limit(self.request.GET)
         return parse_filters(self.request.GET, self.operation.filters, zone=lambda: self.time_zone, also=also)
 
     def listing(self, rows: QuerySet[Any], shape: Callable[[Any], Any], *, ascending: bool = False) -> Answer:
@@ -118,9 +125,7 @@ class TenantView(APIView):
         declared = operation_of(self, request.method)
         if declared is None:
             raise MethodNotAllowed(sorted(self.allowed_methods))
-        if not caller_of(request).may(declared.scope):
-            needed = "any read scope" if declared.scope == ANY_READ else f"the scope {declared.scope}"
-            raise InsufficientScope(f"This call needs {needed}.")
+        require_scope(caller_of(request), declared.scope)
         self.check_throttles(request)
 
     @property
@@ -150,6 +155,14 @@ class TenantView(APIView):
         context = self.get_exception_handler_context()
         response: HttpResponse = self.get_exception_handler()(error, context)
         return response
+
+    def confirm(self, request: Request) -> Caller:
+        """Authenticate and authorise anew, from the database: for views that let a cached key in. 401, 400, 403."""
+        caller, _ = LedgerAuthentication().authenticate(request)
+        declared = operation_of(self, request.method)
+        assert declared is not None
+        require_scope(caller, declared.scope)
+        return caller
 
     def new_call(self, request: Request) -> Call:
         """The call with its body read and parsed (413, 415, 400), not yet validated."""
@@ -214,8 +227,7 @@ class TenantView(APIView):
     def validate(self, call: Call) -> None:
         """Fill `call.data` and refuse unknown query parameters."""
         declared = call.operation
-        if call.request.method in _MUTATING or not (declared.filters or declared.paged):
-            parse_filters(call.request.GET, (), zone=lambda: call.time_zone)
+        call.filters()
         if call.request.method in _MUTATING and (declared.body is not None or call.body != {}):
             call.data = validate(
                 declared.body or NoBody,
@@ -240,6 +252,16 @@ class TenantView(APIView):
             kept = idempotency.StoredAnswer(answer.status, response.content, answer.location)
             idempotency.store_answer(guard, kept, expires_at=expires)
         return response
+
+
+def require_scope(caller: Caller, scope: str) -> None:
+    """Refuse a key without the scope, or a member of staff whose role does not have it (403)."""
+    if caller.may(scope):
+        return
+    needed = "any read scope" if scope == ANY_READ else f"the scope {scope}"
+    if caller.actor.type == ActorType.USER:
+        raise Forbidden(f"Your role in this tenant does not have {needed}.")
+    raise InsufficientScope(f"This call needs {needed}.")
 
 
 def guard_of(call: Call, key: str) -> idempotency.Guard:

@@ -11,9 +11,10 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            sql.AUDIT_APPEND_ONLY,
+            sql.FINAL_ROWS,
             "DROP TRIGGER audit_append_only ON tenants_auditentry; "
-            "DROP TRIGGER audit_written_by_triggers ON tenants_auditentry",
+            "DROP TRIGGER audit_written_by_triggers ON tenants_auditentry; "
+            "DROP TRIGGER idempotency_final ON tenants_idempotencykey",
         ),
         DefinerFunction(
             name="tenants_service_key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -21,7 +22,7 @@ class IdempotencyKey(TenantOwned):
     status = models.SmallIntegerField()
     body = models.TextField()
     location = models.TextField(null=True)  # noqa: DJ001
-    expires_at = models.DateTimeField(db_index=True)  # real time; purged by a sweep
+    expires_at = models.DateTimeField()  # real time; purged by a sweep
 
     class Meta:
         constraints = [
@@ -30,6 +31,8 @@ class IdempotencyKey(TenantOwned):
                 name="idempotency_status_final", condition=Q(status__range=(200, 299)) | Q(status=402)
             ),
         ]
+        # Rows stand in the order of their expiry: a block range index serves the purge and costs the hot path nothing.
+        indexes = [BrinIndex(fields=["expires_at"], name="idempotency_by_expiry", autosummarize=True)]
 
     def __str__(self) -> str:
         return self.key
