@@ -27,6 +27,7 @@ from tenants.scope import ensure_alive
 
 _SET_CONTEXT = b"SELECT set_config('ledger.tenant_id', $1, true), set_config('ledger.context', $2, true)"
 _SET_NAME = b"ledger_set_context"
+_ALREADY_PREPARED = b"42P05"
 
 Parameter = UUID | str | int | bytes | dt.datetime | None
 
@@ -103,12 +104,10 @@ def _once(
         pgconn.send_query_params(_SET_CONTEXT, setting)
         pgconn.send_query_params(statement.sql, values)
     else:
-        if not known:
-            _require(pgconn.prepare(_SET_NAME, _SET_CONTEXT))
-            known.add(_SET_NAME)
-        if statement.name not in known:
-            _require(pgconn.prepare(statement.name, statement.sql))
-            known.add(statement.name)
+        for name, sql in ((_SET_NAME, _SET_CONTEXT), (statement.name, statement.sql)):
+            if name not in known:
+                _prepare(pgconn, name, sql)
+                known.add(name)
         pgconn.enter_pipeline_mode()
         pgconn.send_query_prepared(_SET_NAME, setting)
         pgconn.send_query_prepared(statement.name, values)
@@ -120,6 +119,13 @@ def _once(
     if result is None:
         return []
     return [tuple(result.get_value(row, column) for column in range(result.nfields)) for row in range(result.ntuples)]
+
+
+def _prepare(pgconn: pq.abc.PGconn, name: bytes, sql: bytes) -> None:
+    """Prepare a statement; one that is still there from before is the same."""
+    result = pgconn.prepare(name, sql)
+    if result.error_field(pq.DiagnosticField.SQLSTATE) != _ALREADY_PREPARED:
+        _require(result)
 
 
 def _require(result: pq.abc.PGresult) -> None:

@@ -34,7 +34,6 @@ NOT_AUDITED = {
     "events_mail": "progress of a machine; its attempts and errors stand in the row",
     "invoicing_invoiceitem": "written once with its invoice, whose entry counts; changes of a draft show in its totals",
     "invoicing_invoicebuyer": "personal data, kept out of the trail so that it can be erased; guarded by a trigger",
-    "invoicing_numberseries": "counts up with each audited invoice and carries the hash chain; guarded by a trigger",
 }
 
 
