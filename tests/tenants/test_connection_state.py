@@ -35,6 +35,15 @@ def backend() -> int:
     return int(row[0])
 
 
+def changed_settings() -> list[str]:
+    """Settings that are not what the session began with: the role's own limits, the server's defaults."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, setting, reset_val FROM pg_settings WHERE context = 'user' AND setting <> reset_val"
+        )
+        return [f"{name} is {setting}, not {before}" for name, setting, before in cursor.fetchall()]
+
+
 def assert_nothing_is_left() -> None:
     """No transaction, no tenant, no actor, no rows, no changed session setting."""
     raw = connection.connection
@@ -45,13 +54,13 @@ def assert_nothing_is_left() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT current_setting('ledger.tenant_id', true), current_setting('ledger.context', true), "
-            "(SELECT count(*) FROM tenants_tenantsettings), current_setting('statement_timeout'), current_user = "
-            "session_user"
+            "(SELECT count(*) FROM tenants_tenantsettings), current_user = session_user"
         )
         row = cursor.fetchone()
     assert row is not None
     assert (row[0] or "", row[1] or "") == ("", "")
-    assert row[2:] == (0, "0", True)
+    assert row[2:] == (0, True)
+    assert changed_settings() == []
 
 
 def execute(sql: str) -> Callable[[Tenant], None]:
@@ -116,6 +125,14 @@ def test_nothing_of_a_scope_is_left_however_it_ends(tenant: Tenant, ending: str)
     assert_nothing_is_left()
     with tenant_scope(tenant.id):
         assert TenantSettings.objects.get().tax_rate == 0
+
+
+def test_a_setting_that_is_left_is_noticed() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '17ms'")
+        assert [one.partition(" is ")[0] for one in changed_settings()] == ["statement_timeout"]
+        cursor.execute("RESET statement_timeout")
+    assert_nothing_is_left()
 
 
 def test_a_connection_that_died_within_a_scope_is_replaced_and_carries_nothing_over(tenant: Tenant) -> None:
