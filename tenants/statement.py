@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import select
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,8 @@ from tenants.scope import ensure_alive
 _SET_CONTEXT = b"SELECT set_config('ledger.tenant_id', $1, true), set_config('ledger.context', $2, true)"
 _SET_NAME = b"ledger_set_context"
 _ALREADY_PREPARED = b"42P05"
+# Longer than the server's own limit for a statement: this one is for a server that hangs.
+ANSWER_SECONDS = 40
 
 Parameter = UUID | str | int | bytes | dt.datetime | None
 
@@ -133,20 +136,27 @@ def _require(result: pq.abc.PGresult) -> None:
         raise psycopg.errors.error_from_result(result)
 
 
+def _wait(waiting: select.poll, deadline: float) -> None:
+    """Until the socket is ready; `OperationalError` at the deadline, after which the connection is given up."""
+    if not waiting.poll(max(0, deadline - time.monotonic()) * 1000):
+        raise psycopg.OperationalError("the server does not answer")
+
+
 def _drain(pgconn: pq.abc.PGconn) -> tuple[pq.abc.PGresult | None, pq.abc.PGresult | None]:
     """Send everything and read up to Sync: the last rows, and the first refusal."""
     result = refusal = None
     waiting = select.poll()
     waiting.register(pgconn.socket, select.POLLIN)
+    deadline = time.monotonic() + ANSWER_SECONDS
     while pgconn.flush():
         # The server may be sending while we are: read, or both sides wait for each other.
         waiting.modify(pgconn.socket, select.POLLIN | select.POLLOUT)
-        waiting.poll()
+        _wait(waiting, deadline)
         pgconn.consume_input()
     waiting.modify(pgconn.socket, select.POLLIN)
     while True:
         while pgconn.is_busy():
-            waiting.poll()
+            _wait(waiting, deadline)
             pgconn.consume_input()
         answer = pgconn.get_result()
         if answer is None:

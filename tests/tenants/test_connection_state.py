@@ -254,6 +254,15 @@ def test_a_hot_statement_inside_a_transaction_takes_part_in_it(tenant: Tenant) -
         assert TenantSettings.objects.get().tax_rate == 0
 
 
+def test_a_hot_statement_gives_up_on_a_server_that_hangs(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenants.statement.ANSWER_SECONDS", 0.2)
+    with pytest.raises(psycopg.OperationalError, match="does not answer"):
+        SLOW.run(context_of(tenant), [2])
+    monkeypatch.undo()
+    assert SET_RATE.run(context_of(tenant), [14]) == [(b"14",)]
+    assert_nothing_is_left()
+
+
 def test_a_hot_statement_works_without_prepared_statements(tenant: Tenant, settings: Any) -> None:
     settings.DATABASE_PREPARED = False
     unprepared = HotStatement(
