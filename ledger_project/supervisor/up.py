@@ -33,6 +33,8 @@ servers are used instead of the embedded ones.
 """
 # Static files come from the packages; nothing was collected into a folder.
 QUIET_WARNINGS = "ignore:No directory at:UserWarning"
+# Our own server is never behind the proxy that the environment may name.
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 STOP_ORDER = (("web", "beat", "worker"), ("redis",), ("postgres",))
 
 
@@ -162,7 +164,7 @@ class Instance:
     def _web_is_ready(self) -> bool:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)  # noqa: S104 - not bound here
         try:
-            with urllib.request.urlopen(f"http://{host}:{self._port}/readyz", timeout=5) as answer:
+            with DIRECTLY.open(f"http://{host}:{self._port}/readyz", timeout=5) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -182,6 +184,7 @@ class Instance:
             '{"userId": "user-1", "customer": {"name": "Ada Lovelace"}, '
             '"items": [{"description": "Consulting", "unitPrice": 12000, "quantity": 2}]}'
         )
+        directly = " --noproxy '*'" if urllib.request.getproxies().get("http") else ""
         key = f'$(sed -n \'s/.*"serviceKey": "\\([^"]*\\)".*/\\1/p\' {credentials})'
         return f"""
 Ledger is running at {self._base_url}
@@ -193,7 +196,7 @@ Ledger is running at {self._base_url}
 
 Issue an invoice (sent again with the same Idempotency-Key, it answers the same):
 
-curl -sS {self._base_url}/api/invoices \\
+curl -sS{directly} {self._base_url}/api/invoices \\
   -H "Authorization: ServiceKey {key}" \\
   -H 'Content-Type: application/json' -H 'Idempotency-Key: first-invoice' \\
   -d '{invoice}'
