@@ -17,6 +17,7 @@ import psycopg
 import redis
 
 from ledger_project.environment import BASE_DIR
+from ledger_project.supervisor.tether import tied
 from ledger_project.supervisor.up import DIRECTLY
 
 WAIT_SECONDS = 60
@@ -79,6 +80,8 @@ class Instance:
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
+                # Killed tests leave no instance behind.
+                preexec_fn=tied(signal.SIGTERM),
             )
 
     def ready(self) -> Instance:
