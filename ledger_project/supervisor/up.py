@@ -16,7 +16,7 @@ import psycopg
 
 from ledger_project.database import DatabaseNotPrepared, prepare_database
 from ledger_project.environment import BASE_DIR, ledger_home, worker_ready_file
-from ledger_project.supervisor.home import Home, HomeInUse, write_private
+from ledger_project.supervisor.home import NOTE, Home, HomeInUse, write_private
 from ledger_project.supervisor.log import SharedLog
 from ledger_project.supervisor.loop import Failed, Stopping, Supervisor
 from ledger_project.supervisor.process import Output, Program
@@ -64,6 +64,8 @@ def up(options: Options) -> int:
         sys.stderr.write(f"{problem}\n")
         return 1
     log = SharedLog(home.log)
+    if home.data != home.path:
+        log.line("up", f"Warning: the data is in {home.data}. {home.path / NOTE} says why")
     supervisor = Supervisor(home, log)
     try:
         status = Instance(home, supervisor, log).run(options)
