@@ -14,7 +14,12 @@ from pathlib import Path
 
 import psycopg
 
-from ledger_project.database import DatabaseNotPrepared, prepare_database
+from ledger_project.database import (
+    DatabaseNotPrepared,
+    PrivilegedConnection,
+    prepare_database,
+    refuse_privileged_connection,
+)
 from ledger_project.environment import BASE_DIR, ledger_home, worker_ready_file
 from ledger_project.supervisor.home import NOTE, Home, HomeInUse, write_private
 from ledger_project.supervisor.log import SharedLog
@@ -73,7 +78,7 @@ def up(options: Options) -> int:
             supervisor.watch()
     except Stopping:
         status = 0
-    except (Failed, DatabaseNotPrepared, psycopg.OperationalError) as problem:
+    except (Failed, DatabaseNotPrepared, PrivilegedConnection, psycopg.OperationalError) as problem:
         log.say(f"\n{problem}")
         status = 1
     finally:
@@ -145,6 +150,7 @@ class Instance:
             redis.start(self._supervisor)
             urls["redisUrl"] = redis.url()
         prepare_database(owner_url, app_url, superuser_url=superuser_url, notice=self._log.say)
+        refuse_privileged_connection(app_url)
         write_private(self._home.path / "services.json", urls)
 
     def _start_processes(self) -> None:

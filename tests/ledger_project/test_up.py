@@ -116,3 +116,17 @@ def test_servers_that_are_configured_are_used_instead_of_embedded_ones(start):
     assert run.serves()
     assert not (run.home / "postgres").exists()
     assert run.urls() == {}
+
+
+def test_an_application_role_that_escapes_row_level_security_is_refused_at_once(start):
+    services = start("services").ready().urls()
+    superuser = services["databaseUrl"].replace("ledger_app@", "postgres@")
+    run = start(
+        PORT=str(free_port()),
+        DATABASE_URL=superuser,
+        DATABASE_OWNER_URL=services["databaseOwnerUrl"],
+        REDIS_URL=services["redisUrl"],
+    )
+    assert run.process.wait(WAIT_SECONDS) == 1
+    assert "DATABASE_URL connects as postgres, which is a superuser" in run.output.read_text()
+    assert "migrate" not in run.output.read_text()
