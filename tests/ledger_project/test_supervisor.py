@@ -31,6 +31,8 @@ def test_a_start_leaves_urls_secrets_and_pid_files_that_only_the_owner_may_read(
     assert alive(run.pid("postgres"))
     assert alive(run.pid("redis"))
     assert run.query("SHOW fsync") == [("on",)]
+    assert run.query("SHOW autovacuum_naptime") == [("10s",)]
+    assert run.query("SHOW log_min_error_statement") == [("panic",)]
     assert run.redis().config_get("appendonly") == {"appendonly": "yes"}
 
 
