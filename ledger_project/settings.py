@@ -222,6 +222,8 @@ LOGGING: dict[str, Any] = {
         "django.server": {"level": "WARNING"},
         # The API's one exception handler reports what matters; Django would repeat each 4xx and 5xx.
         "django.request": {"level": "ERROR", "filters": ["unreported"]},
+        # Answered with 400; strangers write the header.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         # A line per sweep and second would bury everything else.
         "celery": {"level": "WARNING"},
     },
