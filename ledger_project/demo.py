@@ -201,7 +201,15 @@ STORY: tuple[Callable[[Story], None], ...] = (
 def main() -> int:
     """Tell the story; 0 when all of it was true."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ledger_project.settings")
-    credentials = json.loads((ledger_home() / "credentials.json").read_text())
+    path = ledger_home() / "credentials.json"
+    try:
+        credentials = json.loads(path.read_text())
+    except (OSError, ValueError) as problem:
+        say(
+            f"The story needs the service key in {path}, which cannot be read ({type(problem).__name__}). Only the "
+            "first start of an instance writes that file; LEDGER_HOME names another folder."
+        )
+        return 1
     story = Story(base_url=credentials["baseUrl"], service_key=credentials["serviceKey"])
     started = time.monotonic()
     for number, step in enumerate(STORY, start=1):

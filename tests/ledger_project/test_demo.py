@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
-from ledger_project.demo import Story
+from ledger_project.demo import Story, main
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -34,3 +35,11 @@ def address() -> Iterator[str]:
 def test_a_proxy_of_the_environment_is_not_asked_for_our_own_server(monkeypatch: pytest.MonkeyPatch, address: str):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert Story(base_url=address, service_key="-").call("GET", "/anything").status == 200
+
+
+def test_without_credentials_the_story_says_which_file_it_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    monkeypatch.setenv("LEDGER_HOME", str(tmp_path))
+    assert main() == 1
+    assert str(tmp_path / "credentials.json") in capsys.readouterr().out
