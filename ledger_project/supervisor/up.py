@@ -110,7 +110,7 @@ class Instance:
             self._log.say(f"PostgreSQL and Redis are ready. Their URLs: {self._home.path / 'services.json'}")
             return 0
         self._run_python("migrate", "manage.py", "migrate", "--no-input")
-        self._run_python("first start", "manage.py", "first_start", output=Output.PLAIN)
+        self._run_python("first_start", "manage.py", "first_start", output=Output.PLAIN)
         self._refresh_credentials()
         self._start_processes()
         self._log.say(self._welcome())
