@@ -50,6 +50,7 @@ class Options:
     demo: bool = False
     exit: bool = False
     services_only: bool = False
+    json: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exit", action="store_true", help="Stop after the start (after the story, with --demo).")
     parser.add_argument(
         "--services-only", action="store_true", help="Run PostgreSQL and Redis only, roles and database created."
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="Once everything runs, print one JSON object on stdout (addresses, files, process ids); all else to stderr.",
     )
 
 
@@ -68,7 +74,7 @@ def up(options: Options) -> int:
     except HomeInUse as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
-    log = SharedLog(home.log)
+    log = SharedLog(home.log, sys.stderr if options.json else sys.stdout)
     if home.data != home.path:
         log.line("up", f"Warning: the data is in {home.data}. {home.path / NOTE} says why")
     supervisor = Supervisor(home, log)
@@ -107,13 +113,19 @@ class Instance:
         self._home.secrets()
         self._start_services()
         if options.services_only:
-            self._log.say(f"PostgreSQL and Redis are ready. Their URLs: {self._home.path / 'services.json'}")
+            if options.json:
+                _print_json(self._running(web=False))
+            else:
+                self._log.say(f"PostgreSQL and Redis are ready. Their URLs: {self._home.path / 'services.json'}")
             return 0
         self._run_python("migrate", "manage.py", "migrate", "--no-input")
         self._run_python("first_start", "manage.py", "first_start", output=Output.PLAIN)
         self._refresh_credentials()
         self._start_processes()
-        self._log.say(self._welcome())
+        if options.json:
+            _print_json(self._running(web=True))
+        else:
+            self._log.say(self._welcome())
         return self._play_demo() if options.demo else 0
 
     def _require_free_port(self) -> None:
@@ -185,6 +197,29 @@ class Instance:
         credentials = json.loads(path.read_text())
         if credentials.get("baseUrl") != self._base_url:
             write_private(path, credentials | {"baseUrl": self._base_url})
+
+    def _running(self, *, web: bool) -> dict[str, object]:
+        """What `--json` prints: where things are, but no secret."""
+        names = ("postgres", "redis", *(("web", "worker", "beat") if web else ()))
+        pids = {name: pid for name in names if (pid := self._supervisor.pid(name))}
+        files = {
+            "home": str(self._home.path),
+            "services": str(self._home.path / "services.json"),
+            "log": str(self._home.log / "ledger.log"),
+        }
+        if not web:
+            return {**files, "pids": {"up": os.getpid(), **pids}}
+        return {
+            "baseUrl": self._base_url,
+            "docs": f"{self._base_url}/api/docs",
+            "openapi": f"{self._base_url}/api/openapi",
+            "liveness": f"{self._base_url}/healthz",
+            "readiness": f"{self._base_url}/readyz",
+            "metrics": f"{self._base_url}/metrics",
+            "credentials": str(self._home.path / "credentials.json"),
+            **files,
+            "pids": {"up": os.getpid(), **pids},
+        }
 
     def _welcome(self) -> str:
         credentials = shlex.quote(str(self._home.path / "credentials.json"))
@@ -258,6 +293,11 @@ def web_arguments(host: str, port: int) -> tuple[str, ...]:
     )
 
 
+def _print_json(value: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise Failed(f"PORT must be a number from 1 to 65535, not {text!r}.")
@@ -271,4 +311,4 @@ def main(arguments: list[str] | None = None) -> int:
     )
     add_arguments(parser)
     given = parser.parse_args(arguments)
-    return up(Options(demo=given.demo, exit=given.exit, services_only=given.services_only))
+    return up(Options(**vars(given)))
