@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help="Once everything runs, print one JSON object on stdout (addresses, files, process ids); all else to stderr.",
+        help="Once all runs, print one JSON object on stdout (addresses, files, process ids), and all else on stderr.",
     )
 
 
