@@ -8,7 +8,7 @@ from typing import Any
 
 from billiard.process import current_process
 from celery import Celery
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready
 
 from ledger_project.database import PrivilegedConnection
@@ -20,6 +20,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ledger_project.settings")
 if os.environ.get("LEDGER_TETHERED"):
     # Below bin/up we run as whoever develops, which may be root; only JSON is accepted, so nothing can be smuggled in.
     warnings.simplefilter("ignore", SecurityWarning)
+# Repeated at each lost connection: a task that goes on is what we want.
+warnings.simplefilter("ignore", CPendingDeprecationWarning)
 app = Celery("ledger")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = SCHEDULE

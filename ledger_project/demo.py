@@ -23,6 +23,8 @@ from ledger_project.environment import BASE_DIR, ledger_home
 
 TIMEOUT_SECONDS = 30
 MOST_LINES = 24
+# The server is on this machine, never behind the proxy that the environment may name.
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Surprise(Exception):
@@ -79,7 +81,7 @@ class Story:
             say(indented(data))
         request = urllib.request.Request(self.base_url + path, data=data, headers=headers, method=method)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+            with DIRECTLY.open(request, timeout=TIMEOUT_SECONDS) as response:
                 answer = Answer(response.status, lower_case(response.headers), response.read())
         except urllib.error.HTTPError as problem:
             with problem:
@@ -199,7 +201,15 @@ STORY: tuple[Callable[[Story], None], ...] = (
 def main() -> int:
     """Tell the story; 0 when all of it was true."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ledger_project.settings")
-    credentials = json.loads((ledger_home() / "credentials.json").read_text())
+    path = ledger_home() / "credentials.json"
+    try:
+        credentials = json.loads(path.read_text())
+    except (OSError, ValueError) as problem:
+        say(
+            f"The story needs the service key in {path}, which cannot be read ({type(problem).__name__}). Only the "
+            "first start of an instance writes that file; LEDGER_HOME names another folder."
+        )
+        return 1
     story = Story(base_url=credentials["baseUrl"], service_key=credentials["serviceKey"])
     started = time.monotonic()
     for number, step in enumerate(STORY, start=1):

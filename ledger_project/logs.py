@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import kombu.exceptions
+import redis.exceptions
+
 REDACTED = "[redacted]"
 SECRET_WORDS = ("password", "secret", "authorization", "apikey", "token", "dsn")
 # A record's own attributes; whatever else it carries came in as `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_LOST_CONNECTION = (OSError, redis.exceptions.ConnectionError, kombu.exceptions.OperationalError)
 _SECRETS_IN_TEXT = (
     re.compile(r"(\b(?:ServiceKey|Bearer)\s+)[^\s'\",;]+"),
     re.compile(r"(\bsk_[a-z]+_)[A-Za-z0-9_\-]+"),
@@ -41,6 +45,36 @@ def _redact_text(text: str) -> str:
 def _one_line(text: str) -> str:
     # What a client sent may stand in a message; it must not be able to write a line of its own.
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class OutageInOneLine(logging.Filter):
+    """Celery and kombu repeat a traceback at each attempt while Redis is away: what failed and why is enough."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always True; the traceback of a lost connection becomes its last line."""
+        error = record.exc_info[1] if record.exc_info else None
+        # Not "celery.app": there the tasks fail, and what they raise is ours.
+        if record.name.startswith(("celery.worker", "celery.beat", "kombu")) and _is_outage(error):
+            message = record.getMessage().strip().partition("\n")[0]
+            cause = "" if str(error) in message else f" ({type(error).__name__}: {error})"
+            record.msg, record.args = "%s", (message + cause,)
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    """Whether the connection was lost; beat wraps that into an error of its own."""
+    return error is not None and any(
+        isinstance(one, _LOST_CONNECTION) for one in (error, error.__cause__, error.__context__)
+    )
+
+
+class OnlyUnreported(logging.Filter):
+    """For `django.request`: the handler of the API has reported each 5xx that it answered; what escaped it has not."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether an exception comes with it."""
+        return record.exc_info is not None
 
 
 class LineFormatter(logging.Formatter):

@@ -212,12 +212,18 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "ledger_project.logs.LineFormatter", "json": LOG_FORMAT == "json"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "outages": {"()": "ledger_project.logs.OutageInOneLine"},
+        "unreported": {"()": "ledger_project.logs.OnlyUnreported"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["outages"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django.server": {"level": "WARNING"},
-        # The API's one exception handler reports what matters; Django would repeat each 4xx.
-        "django.request": {"level": "ERROR"},
+        # The API's one exception handler reports what matters; Django would repeat each 4xx and 5xx.
+        "django.request": {"level": "ERROR", "filters": ["unreported"]},
+        # Answered with 400; strangers write the header.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         # A line per sweep and second would bury everything else.
         "celery": {"level": "WARNING"},
     },

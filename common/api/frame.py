@@ -6,7 +6,8 @@ import re
 import time
 from collections.abc import Callable
 
-from django.core.exceptions import SuspiciousOperation
+from django.conf import settings
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from prometheus_client import Counter, Histogram
@@ -23,6 +24,7 @@ DURATION = Histogram(
     ["route", "method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+_ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics", "/api/health"})
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
@@ -37,7 +39,7 @@ class ApiFrameMiddleware:
         given = request.META.get("HTTP_X_TRACE_ID", "")
         trace_id = given if _TRACE_ID.fullmatch(given) else new_id().hex
         request.trace_id = trace_id  # type: ignore[attr-defined]
-        response = self.get_response(request)
+        response = self._refusal(request, trace_id) or self.get_response(request)
         headers = response.headers
         headers["X-Trace-Id"] = trace_id
         headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -50,6 +52,17 @@ class ApiFrameMiddleware:
             headers.setdefault("Content-Length", str(len(response.content)))
         self._measure(request, response.status_code, time.perf_counter() - started)
         return response
+
+    @staticmethod
+    def _refusal(request: HttpRequest, trace_id: str) -> HttpResponse | None:
+        """The answer to a `Host` that is not ours. Probes come by address, so they may have any."""
+        if "*" in settings.ALLOWED_HOSTS or request.path_info in _ANY_HOST:
+            return None
+        try:
+            request.get_host()
+        except DisallowedHost as refused:
+            return error_response(as_domain_error(refused), trace_id)
+        return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Views of the API answer through DRF; what escapes them still answers in the envelope."""

@@ -71,8 +71,8 @@ class Home:
     """The layout of `LEDGER_HOME`, made ready and locked for this process.
 
     `run/<name>.pid` and `log/` stay in it; `postgres/` and `redis/` too, except as root below a closed folder (mode
-    700), where `nobody` could not reach them: then they are in a folder of the system's temporary directory, and a note
-    says so. Sockets move there also when their path would be too long.
+    700), where `nobody` could not reach them: then they are in a folder of /var/lib or /var/tmp, or as a last resort of
+    the system's temporary directory, and a note says so. Sockets move to the latter when their path would be too long.
     """
 
     def __init__(self, path: Path) -> None:
@@ -100,13 +100,13 @@ class Home:
             os.chown(folder, self.user.uid, self.user.gid)
 
     def elsewhere(self, *, note: bool = True) -> Path:
-        """A folder that `nobody` may reach, in the system's temporary directory, named by a hash of this one.
+        """A folder that `nobody` may reach, named by a hash of this one. With `note` it lasts, where that is possible.
 
         Without the note its content is of a deleted instance and is removed.
         """
         if self._elsewhere is None:
-            self._elsewhere = self._find_elsewhere()
-        if note and not (self.path / NOTE).exists():
+            self._elsewhere = self._find_elsewhere(lasting=note)
+        if note and self._recorded() != self._elsewhere:
             (self.path / NOTE).write_text(
                 f"Data or programs of this instance are in\n{self._elsewhere}\n\n"
                 "because PostgreSQL must not run as root and the account that runs it instead (nobody) cannot pass a\n"
@@ -116,24 +116,33 @@ class Home:
             )
         return self._elsewhere
 
-    def _find_elsewhere(self) -> Path:
+    def _recorded(self) -> Path | None:
+        """The folder that the note names."""
         note = self.path / NOTE
-        if note.exists() and self._is_ours(recorded := Path([*note.read_text().splitlines(), "", ""][1])):
+        return Path([*note.read_text().splitlines(), "", ""][1]) if note.exists() else None
+
+    def _find_elsewhere(self, *, lasting: bool) -> Path:
+        recorded = self._recorded()
+        if recorded is not None and self._is_ours(recorded):
             return recorded
+        # Cleaners of temporary directories delete what is old, which invoices may be.
+        temporary = (tempfile.gettempdir(), "/tmp", "/var/tmp")  # noqa: S108 - the folder's owner is checked below
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
-        for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108 - the folder's owner is checked below
+        for parent in ("/var/lib", "/var/tmp", *temporary) if lasting else temporary:  # noqa: S108 - as above
+            if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
+                continue
             if self.user is not None and not may_pass(Path(parent), self.user):
                 continue
             for suffix in ("", "-1", "-2", "-3"):
                 folder = Path(parent) / f"ledger-{os.getuid()}-{digest}{suffix}"
                 if os.path.lexists(folder) and not self._is_ours(folder):
                     continue
-                if folder.exists() and not note.exists():
+                if folder.exists() and recorded is None:
                     shutil.rmtree(folder)
                 folder.mkdir(exist_ok=True)
                 folder.chmod(0o711 if self.user else 0o700)
                 return folder
-        raise SystemExit("No temporary directory is open to the account nobody. Set TMPDIR or LEDGER_HOME.")
+        raise SystemExit("No folder is open to the account nobody. Set TMPDIR or LEDGER_HOME.")
 
     def _is_ours(self, folder: Path) -> bool:
         return (

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TextIO
 
 ROTATE_AT_BYTES = 20_000_000
 
 
 class SharedLog:
-    """Writes `name | line` to standard output and to `<LEDGER_HOME>/log/ledger.log` (one older file is kept)."""
+    """Writes `name | line` to the terminal and to `<LEDGER_HOME>/log/ledger.log` (one older file is kept)."""
 
-    def __init__(self, folder: Path) -> None:
-        """Appends to the file of earlier runs."""
+    def __init__(self, folder: Path, terminal: TextIO = sys.stdout) -> None:
+        """Appends to the file of earlier runs. `terminal` is where people look."""
+        self._stream = terminal
         self._path = folder / "ledger.log"
         self._file = self._path.open("ab", buffering=0)
         self._terminal = True
@@ -35,8 +37,8 @@ class SharedLog:
         if not self._terminal:
             return
         try:
-            sys.stdout.buffer.write(record)
-            sys.stdout.buffer.flush()
+            self._stream.buffer.write(record)
+            self._stream.buffer.flush()
         except (OSError, ValueError):
             # The reader of a pipe went away, or the terminal was closed: what runs goes on, the file has it all.
             self._terminal = False

@@ -56,8 +56,9 @@ class Supervisor:
         self._start_due()
 
     def pid(self, name: str) -> int | None:
-        """The process of the child `name`, while it runs."""
-        return self._children[name].pid
+        """The process of the child `name`, while it runs; None also when there is no such child."""
+        child = self._children.get(name)
+        return child.pid if child else None
 
     def run_once(self, program: Program) -> int:
         """Run `program` to its end while everything else goes on; the exit code. Raises `Stopping`."""

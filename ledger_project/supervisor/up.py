@@ -14,9 +14,14 @@ from pathlib import Path
 
 import psycopg
 
-from ledger_project.database import DatabaseNotPrepared, prepare_database
+from ledger_project.database import (
+    DatabaseNotPrepared,
+    PrivilegedConnection,
+    prepare_database,
+    refuse_privileged_connection,
+)
 from ledger_project.environment import BASE_DIR, ledger_home, worker_ready_file
-from ledger_project.supervisor.home import Home, HomeInUse, write_private
+from ledger_project.supervisor.home import NOTE, Home, HomeInUse, write_private
 from ledger_project.supervisor.log import SharedLog
 from ledger_project.supervisor.loop import Failed, Stopping, Supervisor
 from ledger_project.supervisor.process import Output, Program
@@ -33,6 +38,8 @@ servers are used instead of the embedded ones.
 """
 # Static files come from the packages; nothing was collected into a folder.
 QUIET_WARNINGS = "ignore:No directory at:UserWarning"
+# Our own server is never behind the proxy that the environment may name.
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 STOP_ORDER = (("web", "beat", "worker"), ("redis",), ("postgres",))
 
 
@@ -43,6 +50,7 @@ class Options:
     demo: bool = False
     exit: bool = False
     services_only: bool = False
+    json: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exit", action="store_true", help="Stop after the start (after the story, with --demo).")
     parser.add_argument(
         "--services-only", action="store_true", help="Run PostgreSQL and Redis only, roles and database created."
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="Once all runs, print one JSON object on stdout (addresses, files, process ids), and all else on stderr.",
     )
 
 
@@ -61,7 +74,9 @@ def up(options: Options) -> int:
     except HomeInUse as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
-    log = SharedLog(home.log)
+    log = SharedLog(home.log, sys.stderr if options.json else sys.stdout)
+    if home.data != home.path:
+        log.line("up", f"Warning: the data is in {home.data}. {home.path / NOTE} says why")
     supervisor = Supervisor(home, log)
     try:
         status = Instance(home, supervisor, log).run(options)
@@ -69,7 +84,7 @@ def up(options: Options) -> int:
             supervisor.watch()
     except Stopping:
         status = 0
-    except (Failed, DatabaseNotPrepared, psycopg.OperationalError) as problem:
+    except (Failed, DatabaseNotPrepared, PrivilegedConnection, psycopg.OperationalError) as problem:
         log.say(f"\n{problem}")
         status = 1
     finally:
@@ -98,13 +113,19 @@ class Instance:
         self._home.secrets()
         self._start_services()
         if options.services_only:
-            self._log.say(f"PostgreSQL and Redis are ready. Their URLs: {self._home.path / 'services.json'}")
+            if options.json:
+                _print_json(self._running(web=False))
+            else:
+                self._log.say(f"PostgreSQL and Redis are ready. Their URLs: {self._home.path / 'services.json'}")
             return 0
         self._run_python("migrate", "manage.py", "migrate", "--no-input")
-        self._run_python("first start", "manage.py", "first_start", output=Output.PLAIN)
+        self._run_python("first_start", "manage.py", "first_start", output=Output.PLAIN)
         self._refresh_credentials()
         self._start_processes()
-        self._log.say(self._welcome())
+        if options.json:
+            _print_json(self._running(web=True))
+        else:
+            self._log.say(self._welcome())
         return self._play_demo() if options.demo else 0
 
     def _require_free_port(self) -> None:
@@ -141,6 +162,7 @@ class Instance:
             redis.start(self._supervisor)
             urls["redisUrl"] = redis.url()
         prepare_database(owner_url, app_url, superuser_url=superuser_url, notice=self._log.say)
+        refuse_privileged_connection(app_url)
         write_private(self._home.path / "services.json", urls)
 
     def _start_processes(self) -> None:
@@ -162,7 +184,7 @@ class Instance:
     def _web_is_ready(self) -> bool:
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)  # noqa: S104 - not bound here
         try:
-            with urllib.request.urlopen(f"http://{host}:{self._port}/readyz", timeout=5) as answer:
+            with DIRECTLY.open(f"http://{host}:{self._port}/readyz", timeout=5) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -176,12 +198,36 @@ class Instance:
         if credentials.get("baseUrl") != self._base_url:
             write_private(path, credentials | {"baseUrl": self._base_url})
 
+    def _running(self, *, web: bool) -> dict[str, object]:
+        """What `--json` prints: where things are, but no secret."""
+        names = ("postgres", "redis", *(("web", "worker", "beat") if web else ()))
+        pids = {name: pid for name in names if (pid := self._supervisor.pid(name))}
+        files = {
+            "home": str(self._home.path),
+            "services": str(self._home.path / "services.json"),
+            "log": str(self._home.log / "ledger.log"),
+        }
+        if not web:
+            return {**files, "pids": {"up": os.getpid(), **pids}}
+        return {
+            "baseUrl": self._base_url,
+            "docs": f"{self._base_url}/api/docs",
+            "openapi": f"{self._base_url}/api/openapi",
+            "liveness": f"{self._base_url}/healthz",
+            "readiness": f"{self._base_url}/readyz",
+            "metrics": f"{self._base_url}/metrics",
+            "credentials": str(self._home.path / "credentials.json"),
+            **files,
+            "pids": {"up": os.getpid(), **pids},
+        }
+
     def _welcome(self) -> str:
         credentials = shlex.quote(str(self._home.path / "credentials.json"))
         invoice = (
             '{"userId": "user-1", "customer": {"name": "Ada Lovelace"}, '
             '"items": [{"description": "Consulting", "unitPrice": 12000, "quantity": 2}]}'
         )
+        directly = " --noproxy '*'" if urllib.request.getproxies().get("http") else ""
         key = f'$(sed -n \'s/.*"serviceKey": "\\([^"]*\\)".*/\\1/p\' {credentials})'
         return f"""
 Ledger is running at {self._base_url}
@@ -193,7 +239,7 @@ Ledger is running at {self._base_url}
 
 Issue an invoice (sent again with the same Idempotency-Key, it answers the same):
 
-curl -sS {self._base_url}/api/invoices \\
+curl -sS{directly} {self._base_url}/api/invoices \\
   -H "Authorization: ServiceKey {key}" \\
   -H 'Content-Type: application/json' -H 'Idempotency-Key: first-invoice' \\
   -d '{invoice}'
@@ -247,6 +293,11 @@ def web_arguments(host: str, port: int) -> tuple[str, ...]:
     )
 
 
+def _print_json(value: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise Failed(f"PORT must be a number from 1 to 65535, not {text!r}.")
@@ -260,4 +311,4 @@ def main(arguments: list[str] | None = None) -> int:
     )
     add_arguments(parser)
     given = parser.parse_args(arguments)
-    return up(Options(demo=given.demo, exit=given.exit, services_only=given.services_only))
+    return up(Options(**vars(given)))

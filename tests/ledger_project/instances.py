@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ import psycopg
 import redis
 
 from ledger_project.environment import BASE_DIR
+from ledger_project.supervisor.tether import tied
+from ledger_project.supervisor.up import DIRECTLY
 
 WAIT_SECONDS = 60
 # What the tests themselves run on must not reach an instance.
@@ -79,6 +80,8 @@ class Instance:
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
+                # Killed tests leave no instance behind.
+                preexec_fn=tied(signal.SIGTERM),
             )
 
     def ready(self) -> Instance:
@@ -124,7 +127,7 @@ class Instance:
     def serves(self) -> bool:
         """Whether the web server says that it is ready."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+            with DIRECTLY.open(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False

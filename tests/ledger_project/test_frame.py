@@ -226,3 +226,27 @@ def test_every_answer_carries_the_headers_of_the_house(client: Client, path: str
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["X-Frame-Options"] == "DENY"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+@override_settings(ALLOWED_HOSTS=["billing.example.com"])
+@pytest.mark.parametrize("path", ["/api/docs", "/api/openapi", "/static/nothing", "/nowhere"])
+def test_a_host_that_is_not_ours_is_refused_in_the_envelope(
+    client: Client, caplog: pytest.LogCaptureFixture, path: str
+):
+    answer = client.get(path, headers={"Host": "evil.example.com", "X-Trace-Id": "host-1"})
+    assert answer.status_code == 400
+    assert answer.json() == {
+        "message": "The request could not be understood.",
+        "code": "malformed_json",
+        "traceId": "host-1",
+    }
+    assert answer.headers["X-Trace-Id"] == "host-1"
+    assert not [record for record in caplog.records if record.exc_info]
+    assert client.get(path, headers={"Host": "billing.example.com"}).status_code != 400
+
+
+@pytest.mark.django_db
+@override_settings(ALLOWED_HOSTS=["billing.example.com"])
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/api/health"])
+def test_probes_may_come_by_address(client: Client, path: str):
+    assert client.get(path, headers={"Host": "10.0.0.7:5002"}).status_code == 200

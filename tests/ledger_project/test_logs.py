@@ -7,8 +7,9 @@ import logging
 import sys
 
 import pytest
+import redis.exceptions
 
-from ledger_project.logs import LineFormatter
+from ledger_project.logs import LineFormatter, OnlyUnreported, OutageInOneLine
 
 
 def line(message: str = "Sent", *arguments: object, form: str = "console", **extra: object) -> str:
@@ -76,3 +77,43 @@ def test_a_traceback_follows_on_indented_lines():
     assert rest
     assert all(each.startswith("    ") for each in rest)
     assert "ValueError: no" in rest[-1]
+
+
+def raised(error: Exception) -> tuple[type[Exception], Exception, None]:
+    return type(error), error, None
+
+
+def test_a_lost_connection_of_the_queue_is_one_line_that_says_why():
+    record = logging.makeLogRecord(
+        {
+            "name": "celery.worker.consumer.consumer",
+            "msg": "consumer: Connection to broker lost. %s\n",
+            "args": ("Trying again",),
+            "exc_info": raised(redis.exceptions.ConnectionError("refused")),
+        }
+    )
+    assert OutageInOneLine().filter(record)
+    text = LineFormatter().format(record)
+    assert text.endswith("consumer: Connection to broker lost. Trying again (ConnectionError: refused)")
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("celery.worker", ValueError("ours")),
+        ("celery.app.trace", OSError("ours")),
+        ("invoicing.tasks", OSError("ours")),
+    ],
+)
+def test_every_other_traceback_stays(name, error):
+    record = logging.makeLogRecord({"name": name, "msg": "Failed", "exc_info": raised(error)})
+    assert OutageInOneLine().filter(record)
+    assert "ours" in LineFormatter().format(record).splitlines()[-1]
+
+
+def test_an_answered_5xx_is_not_reported_again_and_an_exception_outside_the_views_is():
+    answered = logging.makeLogRecord({"name": "django.request", "msg": "Internal Server Error: /api/x"})
+    assert not OnlyUnreported().filter(answered)
+    answered.exc_info = raised(ValueError("in a middleware"))
+    assert OnlyUnreported().filter(answered)

@@ -31,6 +31,8 @@ def test_a_start_leaves_urls_secrets_and_pid_files_that_only_the_owner_may_read(
     assert alive(run.pid("postgres"))
     assert alive(run.pid("redis"))
     assert run.query("SHOW fsync") == [("on",)]
+    assert run.query("SHOW autovacuum_naptime") == [("10s",)]
+    assert run.query("SHOW log_min_error_statement") == [("panic",)]
     assert run.redis().config_get("appendonly") == {"appendonly": "yes"}
 
 
@@ -140,7 +142,7 @@ def test_an_interrupted_first_start_does_not_spoil_the_next(start):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account for PostgreSQL")
-def test_below_a_closed_folder_root_keeps_the_data_in_a_temporary_folder_and_says_so(start):
+def test_below_a_closed_folder_root_keeps_the_data_where_it_lasts_and_says_so(start):
     run = start("closed/home")
     run.end()
     shutil.rmtree(run.home, ignore_errors=True)
@@ -149,6 +151,8 @@ def test_below_a_closed_folder_root_keeps_the_data_in_a_temporary_folder_and_say
     elsewhere = Path((run.home / NOTE).read_text().splitlines()[1])
     run.query("CREATE TABLE kept AS SELECT 7 AS n")
     assert (elsewhere / "postgres").is_dir()
+    assert elsewhere.parent in (Path("/var/lib"), Path("/var/tmp"))
+    assert f"the data is in {elsewhere}" in run.output.read_text()
     assert not (run.home / "postgres").exists()
     run.end()
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 
+from ledger_project.environment import BASE_DIR
+from ledger_project.supervisor.home import NOTE
 from tests.ledger_project.instances import WAIT_SECONDS, Instance, alive, descendants, free_port, wait_until
 
 pytestmark = pytest.mark.serial
@@ -116,3 +121,38 @@ def test_servers_that_are_configured_are_used_instead_of_embedded_ones(start):
     assert run.serves()
     assert not (run.home / "postgres").exists()
     assert run.urls() == {}
+
+
+def test_an_application_role_that_escapes_row_level_security_is_refused_at_once(start):
+    services = start("services").ready().urls()
+    superuser = services["databaseUrl"].replace("ledger_app@", "postgres@")
+    run = start(
+        PORT=str(free_port()),
+        DATABASE_URL=superuser,
+        DATABASE_OWNER_URL=services["databaseOwnerUrl"],
+        REDIS_URL=services["redisUrl"],
+    )
+    assert run.process.wait(WAIT_SECONDS) == 1
+    assert "DATABASE_URL connects as postgres, which is a superuser" in run.output.read_text()
+    assert "migrate |" not in run.output.read_text()
+
+
+def test_with_json_one_object_on_stdout_says_what_runs_and_no_secret(tmp_path):
+    home = tmp_path / "home"
+    ended = subprocess.run(
+        [sys.executable, "-m", "ledger_project.supervisor", "--json", "--exit"],
+        cwd=BASE_DIR,
+        env={"PATH": os.environ["PATH"], "LEDGER_HOME": str(home), "PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SECONDS,
+        check=True,
+    )
+    told = json.loads(ended.stdout)
+    assert told["credentials"] == str(home / "credentials.json")
+    assert set(told["pids"]) == {"up", *PROCESSES}
+    key = json.loads((home / "credentials.json").read_text())["serviceKey"]
+    assert key not in ended.stdout
+    assert key in ended.stderr
+    if (home / NOTE).exists():
+        shutil.rmtree((home / NOTE).read_text().splitlines()[1])

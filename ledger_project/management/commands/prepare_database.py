@@ -6,7 +6,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from ledger_project.database import DatabaseNotPrepared, prepare_database
+from ledger_project.database import (
+    DatabaseNotPrepared,
+    PrivilegedConnection,
+    prepare_database,
+    refuse_privileged_connection,
+)
 
 
 class Command(BaseCommand):
@@ -25,6 +30,7 @@ class Command(BaseCommand):
             raise CommandError("Set DATABASE_OWNER_URL to the role that owns the tables.")
         try:
             prepare_database(settings.DATABASE_OWNER_URL, settings.DATABASE_URL, notice=self.stderr.write)
-        except DatabaseNotPrepared as problem:
+            refuse_privileged_connection(settings.DATABASE_URL)
+        except (DatabaseNotPrepared, PrivilegedConnection) as problem:
             raise CommandError(str(problem)) from problem
         call_command("migrate", interactive=False)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import fields
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -28,4 +29,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until asked to stop."""
-        sys.exit(up(Options(demo=options["demo"], exit=options["exit"], services_only=options["services_only"])))
+        sys.exit(up(Options(**{field.name: options[field.name] for field in fields(Options)})))
