@@ -157,7 +157,7 @@ def _item_row(item: Item) -> list[Any]:
     return [
         item.id, str(item.type), item.description, plain(item.quantity), plain(item.unit_price), item.total,
         item.discount, plain(item.tax_rate), [[tax["label"], tax["rate"], tax["category"]] for tax in item.taxes],
-        item.tax_code, item.product_id, item.price_id, item.period_start, item.period_end,
+        item.tax_code, item.product_id, item.price_id, item.period_start, item.period_end, dict(item.metadata),
     ]  # fmt: skip
 
 

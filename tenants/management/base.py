@@ -7,15 +7,19 @@ import datetime as dt
 import json
 import sys
 import textwrap
+import traceback
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import DatabaseError
+from rest_framework.exceptions import ValidationError
 
+from common.api.fields import EmailField
 from common.clock import SystemClock
-from common.errors import DomainError
+from common.errors import DomainError, Unavailable
 from common.ids import encode_id
 from common.prefixes import TENANT
 from tenants.context import Context, system_context
@@ -104,8 +108,8 @@ class OperatorCommand(BaseCommand):
 class TenantCommand(OperatorCommand):
     """A command that works tenant by tenant: with `--tenant` in one, without it in all.
 
-    Subclasses implement `handle_tenant`; each opens the scope it needs. When a result says `"ok": False` the others are
-    still done, and the exit status is 1.
+    Subclasses implement `handle_tenant`; each opens the scope it needs. When a result says `"ok": False`, or a tenant's
+    work ends with an unexpected error, the others are still done, and the exit status is 1.
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -132,7 +136,18 @@ class TenantCommand(OperatorCommand):
         for number, tenant in enumerate(tenants, start=1):
             if len(tenants) > 1:
                 self.progress(f"[{number}/{len(tenants)}] {tenant.slug}")
-            outcome = self.handle_tenant(tenant.id, tenant.slug, **options)
+            try:
+                outcome = self.handle_tenant(tenant.id, tenant.slug, **options)
+            except (CommandError, Unavailable):
+                raise  # about the command or the installation: the next tenant would be refused as well
+            except DomainError as refused:
+                if named:
+                    raise
+                outcome = {"ok": False, "error": refused.message}
+            except Exception as broken:
+                if options.get("traceback"):
+                    self.progress(traceback.format_exc())
+                outcome = {"ok": False, "error": _sentence(broken)}
             results.append({"tenant": tenant.slug, "tenantId": tenant.type_id, **outcome})
         return {"ok": all(one.get("ok", True) for one in results), "tenants": results}
 
@@ -141,9 +156,12 @@ class TenantCommand(OperatorCommand):
         if not result["tenants"]:
             return "There are no tenants."
         return "\n".join(
-            f"{one['tenant']}: {'ok' if one.get('ok', True) else 'NOT OK'}. {self.describe_tenant(one)}".rstrip()
+            f"{one['tenant']}: {'ok' if one.get('ok', True) else 'NOT OK'}. {self._described(one)}".rstrip()
             for one in result["tenants"]
         )
+
+    def _described(self, result: Mapping[str, Any]) -> str:
+        return str(result["error"]) if "error" in result else self.describe_tenant(result)
 
 
 def resolve_tenant(text: str) -> TenantName:
@@ -152,6 +170,27 @@ def resolve_tenant(text: str) -> TenantName:
         if text in (tenant.slug, tenant.type_id):
             return tenant
     raise CommandError(f"There is no tenant {text!r}. Name it by its slug or by its id (tnt_…).")
+
+
+def text(value: str) -> str:
+    """An option's value: 1 to 255 characters, without spaces around them and without control characters."""
+    value = value.strip()
+    if not value:
+        raise argparse.ArgumentTypeError("must not be empty")
+    if len(value) > 255:
+        raise argparse.ArgumentTypeError("must have at most 255 characters")
+    # Cs are bytes of the command line that were not UTF-8; Zl and Zp break lines.
+    if any(unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") for one in value):
+        raise argparse.ArgumentTypeError("must not contain control characters, line breaks or bytes that are not UTF-8")
+    return value
+
+
+def email_address(value: str) -> str:
+    """An option's value: an e-mail address in lower case."""
+    try:
+        return EmailField().to_internal_value(text(value)).lower()
+    except ValidationError as wrong:
+        raise argparse.ArgumentTypeError(f"{value!r} is not an e-mail address") from wrong
 
 
 def positive(text: str) -> int:
@@ -176,6 +215,13 @@ def days(text: str) -> int:
 def real_now() -> dt.datetime:
     """The real time, for keys and their expiry."""
     return SystemClock().now()
+
+
+def _sentence(broken: Exception) -> str:
+    """What an unexpected error says, on one line."""
+    said = str(broken).strip().partition("\n")[0]
+    name = type(broken).__name__
+    return f"It ended with an unexpected error, {name}{': ' + said if said else ''}. Run it with --traceback for more."
 
 
 def _plain(value: Any) -> str:

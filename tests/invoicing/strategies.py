@@ -31,7 +31,7 @@ INSTANTS = st.datetimes(_FIRST, _LAST, timezones=st.just(dt.UTC)).map(
 )
 METADATA = st.dictionaries(texts(8), texts(12, 0), max_size=3)
 CURRENCIES = st.sampled_from(["EUR", "USD", "JPY", "KWD"])
-AMOUNTS = st.integers(0, 300) | st.integers(0, 10**12)
+AMOUNTS = st.integers(0, 300) | st.integers(0, 10**11)
 ADDRESSES = st.fixed_dictionaries(
     {name: maybe(texts(8)) for name in ("line1", "line2", "city", "region", "postalCode", "country")}
 )

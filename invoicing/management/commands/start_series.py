@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,13 @@ from invoicing.numbering import INVOICE_SERIES, number_text
 from invoicing.services.numbers import start_series
 from tenants.management.base import OperatorCommand, positive, resolve_tenant
 from tenants.scope import tenant_scope
+
+
+def _year(text: str) -> int:
+    """An option's value: a year that a series can have."""
+    if text.isascii() and text.isdigit() and 2000 <= int(text) <= 2199:
+        return int(text)
+    raise ArgumentTypeError("must be a year from 2000 to 2199")
 
 
 class Command(OperatorCommand):
@@ -27,9 +35,7 @@ class Command(OperatorCommand):
     def add_options(self, parser: CommandParser) -> None:
         """Which series, and where it starts."""
         parser.add_argument("--tenant", required=True, help="Slug or id (tnt_…) of the tenant.")
-        parser.add_argument(
-            "--year", required=True, type=int, choices=range(2000, 2200), metavar="YEAR", help="the year of the series"
-        )
+        parser.add_argument("--year", required=True, type=_year, help="The year of the series, 2000 to 2199.")
         parser.add_argument("--first", required=True, type=positive, help="The first number to be given.")
 
     def run(self, **options: Any) -> dict[str, Any]:

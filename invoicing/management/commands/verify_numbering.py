@@ -17,8 +17,11 @@ class Command(TenantCommand):
 
     help = (
         "Prove every number series of a tenant: no gap, no duplicate, no altered, removed or inserted document. "
-        "Recomputes the digest of each finalised invoice and the hash chain of each series, and names what is wrong. "
-        "Exit status 1 when anything is."
+        "Recomputes the digest of each finalised invoice and the hash chain of each series, compares the invoices with "
+        "the events and the audit trail, which remember each number that was given, and names what is wrong. Exit "
+        "status 1 when anything is. It cannot show what somebody did who, as a superuser, rewrote the invoices, the "
+        "series, the events and the audit trail so that they agree, nor that an addressee was erased without being "
+        "asked to; for the former keep dumps elsewhere."
     )
     examples = """
         manage.py verify_numbering --tenant demo
@@ -36,10 +39,13 @@ class Command(TenantCommand):
             "documents": verdict.documents,
             "series": verdict.series,
             "findings": [asdict(finding) for finding in verdict.findings],
+            "moreFindings": verdict.more,
         }
 
     def describe_tenant(self, result: Mapping[str, Any]) -> str:
         """How much was checked, then each finding on a line."""
         lines = [f"{result['documents']:,} documents in {result['series']} series"]
         lines += [f"  {one['number'] or one['series']}: {one['problem']}" for one in result["findings"]]
+        if result["moreFindings"]:
+            lines.append(f"  and {result['moreFindings']:,} more")
         return "\n".join(lines)

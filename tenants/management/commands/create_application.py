@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from common.ids import encode_id
 from common.prefixes import APPLICATION
-from tenants.management.base import OperatorCommand, real_now, resolve_tenant
+from tenants.management.base import OperatorCommand, real_now, resolve_tenant, text
 from tenants.scope import tenant_scope
 from tenants.services.tenants import create_application
 
@@ -28,7 +28,7 @@ class Command(OperatorCommand):
         """Whose application, and its names."""
         parser.add_argument("--tenant", required=True, help="Slug or id (tnt_…) of the tenant.")
         parser.add_argument("--slug", required=True, help="Short name: lower case letters, digits and hyphens.")
-        parser.add_argument("--name", required=True, help="Name for people.")
+        parser.add_argument("--name", required=True, type=text, help="Name for people.")
 
     def run(self, **options: Any) -> dict[str, Any]:
         """Create it."""

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from common.clock import format_instant
 from common.ids import encode_id
 from common.prefixes import APPLICATION, SERVICE_KEY
-from tenants.management.base import OperatorCommand, days, positive, real_now, resolve_tenant
+from tenants.management.base import OperatorCommand, days, positive, real_now, resolve_tenant, text
 from tenants.scope import tenant_scope
 from tenants.selectors import applications
 from tenants.services.service_keys import create_service_key
@@ -33,7 +33,7 @@ class Command(OperatorCommand):
     def add_options(self, parser: CommandParser) -> None:
         """Whose key, and what it may do."""
         parser.add_argument("--tenant", required=True, help="Slug or id (tnt_…) of the tenant.")
-        parser.add_argument("--name", required=True, help="What uses the key; shown in the back office.")
+        parser.add_argument("--name", required=True, type=text, help="What uses the key; shown in the back office.")
         parser.add_argument(
             "--scope", action="append", required=True, help="A scope such as invoices:read; repeat it for several."
         )
@@ -64,10 +64,10 @@ class Command(OperatorCommand):
         }
 
 
-def _application(tenant_id: UUID, text: str | None) -> UUID | None:
-    if text is None:
+def _application(tenant_id: UUID, named: str | None) -> UUID | None:
+    if named is None:
         return None
     for application in applications(tenant_id=tenant_id):
-        if text in (application.slug, encode_id(APPLICATION, application.id)):
+        if named in (application.slug, encode_id(APPLICATION, application.id)):
             return application.id
-    raise CommandError(f"The tenant has no application {text!r}. Name it by its slug or by its id (app_…).")
+    raise CommandError(f"The tenant has no application {named!r}. Name it by its slug or by its id (app_…).")

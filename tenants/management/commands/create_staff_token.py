@@ -11,7 +11,7 @@ from common.clock import format_instant
 from common.ids import encode_id
 from common.prefixes import USER
 from tenants.enums import Role
-from tenants.management.base import OperatorCommand, days, real_now, resolve_tenant
+from tenants.management.base import OperatorCommand, days, email_address, real_now, resolve_tenant, text
 from tenants.scope import tenant_scope
 from tenants.selectors import find_membership, find_user
 from tenants.services.staff import add_membership, create_staff_token, create_user
@@ -33,20 +33,20 @@ class Command(OperatorCommand):
 
     def add_options(self, parser: CommandParser) -> None:
         """Whose token, and for which tenant."""
-        parser.add_argument("--email", required=True, help="The user's e-mail address.")
+        parser.add_argument("--email", required=True, type=email_address, help="The user's e-mail address.")
         parser.add_argument("--tenant", required=True, help="Slug or id (tnt_…) of a tenant the user belongs to.")
         parser.add_argument(
             "--role", choices=Role.values, default=Role.MEMBER.value,
             help="The role of a membership that --create makes; an existing one keeps its role. Default: member.",
         )  # fmt: skip
         parser.add_argument("--create", action="store_true", help="Make the user and the membership where missing.")
-        parser.add_argument("--name", default="created on the command line", help="What the token is for.")
+        parser.add_argument("--name", type=text, default="created on the command line", help="What the token is for.")
         parser.add_argument("--expires-in-days", type=days, help="From now. Without it the token does not expire.")
 
     def run(self, **options: Any) -> dict[str, Any]:
         """Create it."""
         tenant, now = resolve_tenant(options["tenant"]), real_now()
-        email, may_create = options["email"].strip().lower(), options["create"]
+        email, may_create = options["email"], options["create"]
         lifetime = options["expires_in_days"]
         expires_at = now + dt.timedelta(days=lifetime) if lifetime else None
         with tenant_scope(self.context(tenant.id)):

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from common.ids import encode_id
 from common.prefixes import TENANT
-from tenants.management.base import OperatorCommand, real_now
+from tenants.management.base import OperatorCommand, real_now, text
 from tenants.services.tenants import create_tenant
 
 
@@ -27,7 +27,7 @@ class Command(OperatorCommand):
     def add_options(self, parser: CommandParser) -> None:
         """Slug, name and kind."""
         parser.add_argument("--slug", required=True, help="Lower-case letters, digits and hyphens, at most 64.")
-        parser.add_argument("--name", required=True, help="The company's name, as on its invoices.")
+        parser.add_argument("--name", required=True, type=text, help="The company's name, as on its invoices.")
         parser.add_argument("--test", action="store_true", help="A test tenant: it may have test clocks.")
 
     def run(self, **options: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from common.clock import format_instant
 from common.ids import InvalidId, decode_id, encode_id
 from common.prefixes import SERVICE_KEY
-from tenants.management.base import OperatorCommand, real_now, resolve_tenant
+from tenants.management.base import OperatorCommand, real_now, resolve_tenant, text
 from tenants.scope import tenant_scope
 from tenants.services.service_keys import revoke_service_key
 
@@ -29,7 +29,7 @@ class Command(OperatorCommand):
         """Which key, and why."""
         parser.add_argument("--tenant", required=True, help="Slug or id (tnt_…) of the tenant.")
         parser.add_argument("--key", required=True, help="The key's id (key_…), not its secret.")
-        parser.add_argument("--reason", default="", help="For the audit trail.")
+        parser.add_argument("--reason", type=text, help="For the audit trail.")
 
     def run(self, **options: Any) -> dict[str, Any]:
         """Revoke it."""
@@ -38,7 +38,7 @@ class Command(OperatorCommand):
             key_id = decode_id(SERVICE_KEY, options["key"])
         except InvalidId as wrong:
             raise CommandError("--key takes the id of a service key (key_…), not its secret.") from wrong
-        with tenant_scope(self.context(tenant.id, reason=options["reason"])):
+        with tenant_scope(self.context(tenant.id, reason=options["reason"] or "")):
             key = revoke_service_key(tenant_id=tenant.id, key_id=key_id, at=real_now())
         assert key.revoked_at is not None
         return {
