@@ -34,8 +34,9 @@ ENV PATH=/venv/bin:$PATH \
 ENTRYPOINT ["sh", "-c", "mkdir -p \"$PROMETHEUS_MULTIPROC_DIR\" && exec \"$@\"", "sh"]
 USER 10001:10001
 EXPOSE 5002
-# It waits for a thread like every request, so it is patient. /readyz also asks the database: a database that is away must not make the orchestrator kill what waits for it.
+# It waits for a thread like every request, so it is patient. /readyz also asks the database: a database that is away must
+# not make the orchestrator kill what waits for it.
 HEALTHCHECK --interval=15s --timeout=15s --start-period=30s --retries=6 \
-    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['PORT']}/healthz\", timeout=12)"]
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ['PORT']}/healthz\", timeout=12)"]
 STOPSIGNAL SIGTERM
 CMD ["sh", "-c", "exec granian --interface wsgi --http 1 --no-ws --host \"$HOST\" --port \"$PORT\" --workers \"$WEB_WORKERS\" --blocking-threads \"$WEB_THREADS\" --backlog 1024 --backpressure 256 --respawn-failed-workers --workers-kill-timeout 20 --log-level warning ledger_project.wsgi:application"]

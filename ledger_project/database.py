@@ -59,10 +59,17 @@ def prepare_database(
     with psycopg.connect(
         _with_database(superuser, database) if superuser else owner_url, autocommit=True
     ) as connection:
-        _create_role(connection, app, "LOGIN", password=unquote(urlsplit(app_url).password or ""))
-        _create_role(connection, scan_role(), "NOLOGIN")
+        refused = [
+            *_create_role(connection, app, "LOGIN", password=unquote(urlsplit(app_url).password or "")),
+            *_create_role(connection, scan_role(), "NOLOGIN"),
+            *_let_owner_use_scan(connection, owner),
+        ]
+        if refused:
+            raise DatabaseNotPrepared(
+                f"{owner} may not create the roles that are missing. As an administrator run:\n"
+                + "\n".join(f"  {statement};" for statement in refused)
+            )
         _create_backup_role(connection, notice)
-        _let_owner_use_scan(connection, owner)
         _grant_access(connection, database, app)
         _bound_statements(connection, app, notice)
 
@@ -140,26 +147,23 @@ def _exists(connection: psycopg.Connection, role: str) -> bool:
     return connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
 
 
-def _create_role(connection: psycopg.Connection, role: str, rights: str, *, password: str = "") -> None:
+def _create_role(connection: psycopg.Connection, role: str, rights: str, *, password: str = "") -> list[str]:
+    """The statement that was refused, if one was; with a placeholder for the password, which is not printed."""
     if _exists(connection, role):
-        return
+        return []
     statement = sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), sql.SQL(rights))
     secret = sql.SQL(" PASSWORD {}").format(sql.Literal(password)) if password else sql.SQL("")
     try:
         connection.execute(statement + secret)
     except errors.DuplicateObject:
         pass  # another process was faster
-    except errors.InsufficientPrivilege as problem:
-        raise DatabaseNotPrepared(
-            f"The role {role} does not exist and the owner may not create it. As an administrator run:\n"
-            f"  {statement.as_string()};"
-        ) from problem
+    except errors.InsufficientPrivilege:
+        return [statement.as_string() + (" PASSWORD '…'" if password else "")]
+    return []
 
 
 def _create_backup_role(connection: psycopg.Connection, notice: Callable[[str], None]) -> None:
-    try:
-        _create_role(connection, backup_role(), "LOGIN BYPASSRLS")
-    except DatabaseNotPrepared:
+    if _create_role(connection, backup_role(), "LOGIN BYPASSRLS"):
         notice(
             f"The role {backup_role()} was not created: the owner may not create roles with BYPASSRLS. "
             f'To back up under a role of its own, an administrator runs: CREATE ROLE "{backup_role()}" LOGIN BYPASSRLS;'
@@ -174,31 +178,39 @@ def _may_grant(connection: psycopg.Connection, role: str) -> bool:
     return bool(row and row[0])
 
 
-def _let_owner_use_scan(connection: psycopg.Connection, owner: str) -> None:
-    """The owner may give functions to the scan role, but must not inherit it: it would see every tenant's rows."""
+def _let_owner_use_scan(connection: psycopg.Connection, owner: str) -> list[str]:
+    """The owner may give functions to the scan role, but must not inherit it: it would see every tenant's rows.
+
+    Answers what was refused.
+    """
     names = {"scan": sql.Identifier(scan_role()), "owner": sql.Identifier(owner)}
-    if connection.info.server_version >= INHERIT_PER_GRANT:
+    per_grant = connection.info.server_version >= INHERIT_PER_GRANT
+    statement = sql.SQL(
+        "GRANT {scan} TO {owner} WITH INHERIT FALSE, SET TRUE"
+        if per_grant
+        else "ALTER ROLE {owner} NOINHERIT; GRANT {scan} TO {owner}"
+    ).format(**names)
+    if not _exists(connection, scan_role()):  # it was refused
+        return [statement.as_string()]
+    if per_grant:
         held = connection.execute(
             """SELECT bool_or(set_option) AND NOT bool_or(inherit_option) FROM pg_auth_members
                WHERE roleid = (SELECT oid FROM pg_roles WHERE rolname = %s)
                AND member = (SELECT oid FROM pg_roles WHERE rolname = %s)""",
             [scan_role(), owner],
         ).fetchone()
-        statement = sql.SQL("GRANT {scan} TO {owner} WITH INHERIT FALSE, SET TRUE").format(**names)
     else:
         held = connection.execute(
             "SELECT pg_has_role(%s, %s, 'MEMBER') AND NOT rolinherit FROM pg_roles WHERE rolname = %s",
             [owner, scan_role(), owner],
         ).fetchone()
-        statement = sql.SQL("ALTER ROLE {owner} NOINHERIT; GRANT {scan} TO {owner}").format(**names)
     if held and held[0]:
-        return
+        return []
     try:
         connection.execute(statement)
-    except errors.InsufficientPrivilege as problem:
-        raise DatabaseNotPrepared(
-            f"{owner} may not use the role {scan_role()}. As an administrator run:\n  {statement.as_string()};"
-        ) from problem
+    except errors.InsufficientPrivilege:
+        return [statement.as_string()]
+    return []
 
 
 # A request that waits longer than this will not be answered in time anyway; a transaction that its client forgot

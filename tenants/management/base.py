@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import os
 import sys
 import textwrap
 import traceback
@@ -13,8 +14,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from rest_framework.exceptions import ValidationError
 
 from common.api.fields import EmailField
@@ -76,6 +78,11 @@ class OperatorCommand(BaseCommand):
         except DomainError as refused:
             raise CommandError(refused.message) from refused
         except DatabaseError as broken:
+            if connection.connection is None and "DATABASE_URL" not in os.environ:
+                raise CommandError(
+                    f"LEDGER_HOME {settings.LEDGER_HOME} has no running services; start bin/up or set DATABASE_URL "
+                    f"({str(broken).strip().splitlines()[0]})"
+                ) from broken
             raise CommandError(f"The database refused: {str(broken).strip().splitlines()[0]}") from broken
         self.stdout.write(json.dumps(result, ensure_ascii=False, indent=2) if as_json else self.describe(result))
         if result.get("ok") is False:

@@ -81,8 +81,15 @@ def test_an_owner_without_rights_is_told_what_an_administrator_has_to_run(server
     with pytest.raises(DatabaseNotPrepared, match=f'CREATE DATABASE "{server.name}" OWNER "{server.name}_owner"'):
         prepare_database(server.owner_url, server.app_url)
     server.as_superuser(f"CREATE DATABASE {server.name} OWNER {server.name}_owner")
-    with pytest.raises(DatabaseNotPrepared, match=f'CREATE ROLE "{server.name}_app" LOGIN'):
-        prepare_database(server.owner_url, server.app_url)
+    with pytest.raises(DatabaseNotPrepared) as refusal:
+        prepare_database(server.owner_url, server.app_url.replace("_app@", "_app:hunter2@"))
+    told = str(refusal.value)
+    assert f"""CREATE ROLE "{server.name}_app" LOGIN PASSWORD '…';""" in told
+    assert "hunter2" not in told
+    _sentence, *statements = told.splitlines()
+    for statement in statements:
+        server.as_superuser(statement)
+    prepare_database(server.owner_url, server.app_url, notice=lambda _text: None)
 
 
 def test_one_role_cannot_be_owner_and_application(server):

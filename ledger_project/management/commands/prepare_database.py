@@ -1,10 +1,12 @@
 """`manage.py prepare_database`: roles, database and migrations of an installation that is not run by `bin/up`."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ledger_project.database import (
     DatabaseNotPrepared,
@@ -12,9 +14,10 @@ from ledger_project.database import (
     prepare_database,
     refuse_privileged_connection,
 )
+from tenants.management.base import OperatorCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     """Run it before each new version starts, as the role that owns the tables."""
 
     help = (
@@ -22,15 +25,30 @@ class Command(BaseCommand):
         "owns the tables and migrates; DATABASE_URL the application role, created with the password in its URL. "
         "Running it again changes nothing."
     )
+    examples = """
+        manage.py prepare_database
+        manage.py prepare_database --json
+    """
     requires_system_checks = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, **options: Any) -> dict[str, Any]:
         """Prepare and migrate."""
+        notices: list[str] = []
+
+        def notice(text: str) -> None:
+            notices.append(text)
+            self.progress(text)
+
         if not settings.DATABASE_OWNER_URL:
             raise CommandError("Set DATABASE_OWNER_URL to the role that owns the tables.")
         try:
-            prepare_database(settings.DATABASE_OWNER_URL, settings.DATABASE_URL, notice=self.stderr.write)
+            prepare_database(settings.DATABASE_OWNER_URL, settings.DATABASE_URL, notice=notice)
             refuse_privileged_connection(settings.DATABASE_URL)
-        except (DatabaseNotPrepared, PrivilegedConnection) as problem:
+        except (DatabaseNotPrepared, PrivilegedConnection, psycopg.OperationalError) as problem:
             raise CommandError(str(problem)) from problem
-        call_command("migrate", interactive=False)
+        call_command("migrate", interactive=False, stdout=self.stderr)
+        return {"ok": True, "notices": notices}
+
+    def describe(self, result: Mapping[str, Any]) -> str:
+        """In one sentence."""
+        return "The database is prepared and migrated."
