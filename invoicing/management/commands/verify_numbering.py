@@ -44,7 +44,7 @@ class Command(TenantCommand):
 
     def describe_tenant(self, result: Mapping[str, Any]) -> str:
         """How much was checked, then each finding on a line."""
-        lines = [f"{result['documents']:,} documents in {result['series']} series"]
+        lines = [f"Documents: {result['documents']:,}, series: {result['series']}"]
         lines += [f"  {one['number'] or one['series']}: {one['problem']}" for one in result["findings"]]
         if result["moreFindings"]:
             lines.append(f"  and {result['moreFindings']:,} more")
