@@ -13,7 +13,7 @@ from common.errors import NotFound
 from invoicing.content import Buyer, Content, Item, Terms
 from invoicing.enums import ItemType
 from invoicing.models import Invoice, InvoiceBuyer, InvoiceItem
-from invoicing.representation import State, invoice_body
+from invoicing.representations import State, invoice_body
 from tenants.models import TenantSettings
 
 

@@ -24,8 +24,8 @@ from billing.selectors import (
     hold_customer,
     lock_customer,
 )
-from billing.services.metadata import merged_metadata
 from common.constraints import violated_constraint, violated_table
+from common.metadata import merged_metadata
 from events.domain import DomainEvent
 from events.publishing import publish
 from tenants.registries import reasons_in_use

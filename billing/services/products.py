@@ -10,8 +10,8 @@ from uuid import UUID
 from billing.enums import ProductType
 from billing.models import Product
 from billing.selectors import lock_product
-from billing.services.metadata import merged_metadata
 from common.errors import InvalidRequest, Problem
+from common.metadata import merged_metadata
 from tenants.selectors import get_settings
 
 

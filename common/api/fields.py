@@ -14,6 +14,7 @@ from rest_framework import serializers
 from common.clock import parse_instant, start_of_day
 from common.currencies import EXPONENTS
 from common.ids import InvalidId, decode_id
+from common.metadata import MAX_PAIRS
 from common.money import MAX_AMOUNT
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -258,7 +259,7 @@ class MetadataField(serializers.Field[dict[str, Any], Any, dict[str, str], Any])
         return {
             "type": "object",
             "additionalProperties": {"type": ["string", "null"], "maxLength": 500},
-            "maxProperties": 50,
+            "maxProperties": MAX_PAIRS,
         }
 
     def to_internal_value(self, data: Any) -> dict[str, str | None]:
@@ -266,8 +267,8 @@ class MetadataField(serializers.Field[dict[str, Any], Any, dict[str, str], Any])
             raise refuse("invalid", "Expected an object of strings.")
         errors: dict[str, Any] = {}
         values: dict[str, str | None] = {}
-        if len(data) > 50:
-            raise refuse("too_long", "At most 50 pairs.")
+        if len(data) > MAX_PAIRS:
+            raise refuse("too_long", f"At most {MAX_PAIRS} pairs.")
         for key, value in data.items():
             name = key.strip()
             if name in values:
@@ -288,12 +289,6 @@ class MetadataField(serializers.Field[dict[str, Any], Any, dict[str, str], Any])
         if errors:
             raise serializers.ValidationError(errors)
         return values
-
-
-def merge_metadata(current: Mapping[str, str], change: Mapping[str, str | None]) -> dict[str, str]:
-    """PATCH of metadata: given pairs replace, null removes; more than 50 pairs afterwards are refused by the caller."""
-    merged = {**current, **change}
-    return {key: value for key, value in merged.items() if value is not None}
 
 
 class NumberOutput(serializers.Field[Any, Any, Any, Any]):

@@ -35,7 +35,7 @@ from invoicing.api.serializers import (
 from invoicing.content import InvoiceRequest, ItemRequest
 from invoicing.enums import InvoiceStatus
 from invoicing.models import Invoice, InvoiceItem
-from invoicing.representation import item_body
+from invoicing.representations import item_body
 from invoicing.selectors import body_of, get_invoice, invoices, item_from
 from invoicing.services.drafts import delete_draft, update_invoice
 from invoicing.services.issuing import create_invoice, finalise_invoice

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from billing.models import Customer
-from billing.services.metadata import merged_metadata
+from common.metadata import merged_metadata
 from invoicing.enums import InvoiceStatus
 from invoicing.errors import InvoiceNotDraft
 from invoicing.models import Invoice

@@ -25,7 +25,7 @@ from invoicing.announcements import announced_by_issuing
 from invoicing.content import Buyer, Content, InvoiceRequest, Terms, compose, issue_year, plain
 from invoicing.enums import InvoiceStatus
 from invoicing.numbering import INVOICE_SERIES
-from invoicing.representation import State, invoice_body
+from invoicing.representations import State, invoice_body
 from invoicing.selectors import buyer_of, terms_of
 from invoicing.services.numbers import NEXT, TEXT, ensure_series
 from tenants.context import Context

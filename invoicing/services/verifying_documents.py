@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from invoicing.content import Buyer
 from invoicing.models import Invoice, InvoiceBuyer, InvoiceItem, NumberSeries
-from invoicing.representation import TAX_ROW
+from invoicing.representations import TAX_ROW
 from invoicing.selectors import buyer_from, content_of
 
 BATCH = 500

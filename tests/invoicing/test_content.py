@@ -31,7 +31,7 @@ from invoicing.content import (
 )
 from invoicing.enums import ItemType
 from invoicing.errors import AmountTooLarge
-from invoicing.representation import State, invoice_body
+from invoicing.representations import State, invoice_body
 from tests.invoicing.strategies import INSTANTS, TERMS, ZONES, invoice_requests
 
 AT = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)

@@ -24,12 +24,12 @@ from common.api.fields import (
     MetadataField,
     PatternField,
     TextField,
-    merge_metadata,
 )
 from common.api.places import LocaleField, TimeZoneField
 from common.api.serializers import InputSerializer, validate
 from common.errors import InvalidRequest
 from common.ids import encode_id
+from common.metadata import merged_metadata
 from common.money import MAX_AMOUNT
 
 ID = UUID("01900000-0000-7000-8000-000000000001")
@@ -179,7 +179,7 @@ def test_every_problem_is_listed_and_at_most_a_hundred() -> None:
 
 def test_metadata_is_merged_and_null_removes() -> None:
     assert read({"metadata": {"a": None, "b": "1"}}, partial=True) == {"metadata": {"a": None, "b": "1"}}
-    assert merge_metadata({"a": "1", "b": "2"}, {"a": None, "b": "3", "c": "4", "d": None}) == {"b": "3", "c": "4"}
+    assert merged_metadata({"a": "1", "b": "2"}, {"a": None, "b": "3", "c": "4", "d": None}) == {"b": "3", "c": "4"}
 
 
 def test_every_field_describes_itself_for_the_document() -> None:

@@ -1,10 +1,9 @@
-"""Merging metadata in a change."""
+"""The pairs that callers keep at our objects, and how a change of them is applied."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from common.api.fields import merge_metadata
 from common.errors import InvalidRequest, Problem
 
 MAX_PAIRS = 50
@@ -15,7 +14,7 @@ def merged_metadata(current: Mapping[str, str], change: Mapping[str, str | None]
 
     Raises `InvalidRequest` when more than 50 pairs would remain.
     """
-    merged = merge_metadata(current, change)
+    merged = {key: value for key, value in {**current, **change}.items() if value is not None}
     if len(merged) > MAX_PAIRS:
         raise InvalidRequest([Problem("metadata", "too_long", f"At most {MAX_PAIRS} pairs after the change.")])
     return merged
