@@ -15,8 +15,9 @@ from typing import Any
 
 import psycopg
 
-from benchmarks import convstack, floor, load, silver
+from benchmarks import convstack, floor, load
 from benchmarks.figures import Run, median
+from benchmarks.peers import SILVER, NotInstallable
 from benchmarks.stack import Stack
 from benchmarks.workers import measure
 
@@ -213,18 +214,18 @@ class IssueBenchmark:
     def add_silver(self) -> None:
         """django-silver in an environment of its own, one provider and four."""
         try:
-            python = silver.install()
-        except silver.NotInstallable as reason:
+            python = SILVER.install()
+        except NotInstallable as reason:
             self.report.notes["silver"] = str(reason)
             say(f"  django-silver was left out: {reason}")
             return
-        url = silver.prepare(python, self.stack.urls["databaseOwnerUrl"])
+        url = SILVER.prepare(python, self.stack.urls["databaseOwnerUrl"])
         say("  django-silver, in its own environment")
         for name, providers in (("django-silver, 1 provider", 1), ("django-silver, 4 providers", 4)):
             for _ in range(self.pairs):
                 plans = [{"url": url, "provider": index} for index in range(providers)]
                 run, _ = measure(
-                    name, silver.PROGRAM, plans, seconds=self.seconds, roots=self.roots(), python=str(python)
+                    name, SILVER.program, plans, seconds=self.seconds, roots=self.roots(), python=str(python)
                 )
                 self.report.add(run)
         best = max(self.report.rate("django-silver, 1 provider"), self.report.rate("django-silver, 4 providers"))

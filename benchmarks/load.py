@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.workers import answer_of_worker, dealt_out, plan_of_worker
 
 BODIES_PER_TENANT = 200
-_NUMBER = b'"invoiceNumber":"'
+_NUMBER = '"invoiceNumber":"'
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Client:
 def plans(
     port: int, path: str, tenants: list[dict[str, Any]], clients: int, *, processes: int = 2
 ) -> list[dict[str, Any]]:
-    """Plans for `clients` clients spread over the tenants (`key` and `customers`)."""
+    """Plans for `clients` clients spread over the tenants (`key`, and `customers` or ready `bodies`)."""
     seats = [{"tenant": index % len(tenants), **tenants[index % len(tenants)]} for index in range(clients)]
     return [{"port": port, "path": path, "seats": hand} for hand in dealt_out(seats, min(processes, clients))]
 
@@ -100,13 +100,15 @@ def main() -> None:
         connection = socket.create_connection(("127.0.0.1", plan["port"]))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         prefix = request_prefix(plan["path"], seat["key"])
-        client = Client(connection, seat["tenant"], prefix, invoice_bodies(seat["customers"], dice))
+        given = [body.encode() for body in seat.get("bodies", [])]
+        client = Client(connection, seat["tenant"], prefix, given or invoice_bodies(seat["customers"], dice))
         clients[connection.fileno()] = client
         waiting.register(connection, select.EPOLLIN)
     time.sleep(max(0.0, plan["begin"] - time.monotonic()))
     latencies: list[float] = []
     numbers: list[tuple[int, str]] = []
     refusals: list[str] = []
+    named = plan.get("named", _NUMBER).encode()  # what stands before the name of what was made
     name, asked = os.urandom(8).hex().encode(), 0
     start, end = plan["start"], plan["end"]
     for client in clients.values():
@@ -124,7 +126,7 @@ def main() -> None:
             if start <= client.asked_at and answered_at <= end:
                 latencies.append(answered_at - client.asked_at)
             if status == 201:
-                at = body.find(_NUMBER) + len(_NUMBER)
+                at = body.find(named) + len(named)
                 numbers.append((client.tenant, body[at : body.find(b'"', at)].decode()))
             else:
                 refusals.append(f"{status} {body[:300].decode(errors='replace')}")

@@ -6,11 +6,11 @@ import random
 import sys
 import time
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import django
 from django.conf import settings
 
+from benchmarks.peer_settings import database
 from benchmarks.workers import answer_of_worker, plan_of_worker
 
 PROVIDERS = 4
@@ -19,19 +19,10 @@ CUSTOMERS = 50
 
 def configure(url: str) -> None:
     """Settings, on the database of `url`."""
-    parts = urlsplit(url)
     settings.configure(
         SECRET_KEY="benchmark",
         USE_TZ=True,
-        DATABASES={
-            "default": {
-                "ENGINE": "django.db.backends.postgresql",
-                "NAME": parts.path.lstrip("/"),
-                "USER": parts.username,
-                "HOST": unquote(parts.netloc.rpartition("@")[2]),
-                "CONN_MAX_AGE": None,
-            }
-        },
+        DATABASES={"default": database(url)},
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django_fsm", "silver"],
         DEFAULT_AUTO_FIELD="django.db.models.AutoField",
         SILVER_DEFAULT_DUE_DAYS=30,

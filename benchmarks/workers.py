@@ -16,19 +16,20 @@ from typing import Any
 from benchmarks.cpu import Usage, usage
 from benchmarks.figures import Run, run_of
 
-READY_SECONDS = 1.0  # to import, connect and prepare
+READY_SECONDS = 1.0  # to import, connect and prepare; Django takes longer
 WARM_SECONDS = 0.7
 
 
 def measure(
     name: str, module: str, plans: list[dict[str, Any]], *, seconds: float, roots: dict[str, int],
-    python: str = sys.executable,
+    python: str = sys.executable, environment: dict[str, str] | None = None,
+    ready: float = READY_SECONDS,
 ) -> tuple[Run, list[dict[str, Any]]]:  # fmt: skip
     """Run one worker of `module` per plan for `seconds`; the figures, and everything the workers returned.
 
     `roots` names the process trees whose processor time is counted, beside the workers' own ("client").
     """
-    begin = time.monotonic() + READY_SECONDS
+    begin = time.monotonic() + ready
     start, end = begin + WARM_SECONDS, begin + WARM_SECONDS + seconds
     processes = [
         subprocess.Popen(
@@ -37,7 +38,7 @@ def measure(
             stdout=subprocess.PIPE,
             text=True,
             # Benchmarks are started with `-m` from the checkout.
-            env=os.environ | {"PYTHONPATH": os.getcwd()},
+            env=os.environ | (environment or {}) | {"PYTHONPATH": os.getcwd()},
         )
         for _ in plans
     ]
