@@ -120,7 +120,7 @@ class Money:
 
     def _times(self, factor: Decimal | Fraction | int) -> "Money":
         numerator, denominator = _ratio(factor)
-        return Money(_round_ratio(self.amount * numerator, denominator), self.currency)
+        return Money(round_ratio(self.amount * numerator, denominator), self.currency)
 
     def _amount_of(self, other: "Money") -> int:
         if self.currency != other.currency:
@@ -147,7 +147,13 @@ def round_half_away(value: Decimal | Fraction | int) -> int:
     This is the only way in which amounts are rounded. It is exact for values of any size.
     Raises TypeError for floats and bools, ValueError for NaN and infinity.
     """
-    return _round_ratio(*_ratio(value))
+    return round_ratio(*_ratio(value))
+
+
+def round_ratio(numerator: int, denominator: int) -> int:
+    """`round_half_away(Fraction(numerator, denominator))` for a denominator above zero, without making the fraction."""
+    nearest = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return nearest if numerator >= 0 else -nearest
 
 
 def allocate(total: int, weights: Sequence[int | Decimal | Fraction]) -> list[int]:
@@ -187,11 +193,6 @@ def format_plain(money: Money) -> str:
     whole, part = divmod(abs(money.amount), 10**digits)
     sign = "-" if money.amount < 0 else ""
     return f"{sign}{whole}.{part:0{digits}d} {money.currency}"
-
-
-def _round_ratio(numerator: int, denominator: int) -> int:
-    nearest = (2 * abs(numerator) + denominator) // (2 * denominator)
-    return nearest if numerator >= 0 else -nearest
 
 
 def _ratio(value: Decimal | Fraction | int) -> tuple[int, int]:

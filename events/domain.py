@@ -62,3 +62,11 @@ class ReceivedEvent:
     trace_id: str
     version: int
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedEvent:
+    """An event that is being dispatched, as the handler of a set gets it; the rest stands in its row."""
+
+    id: UUID
+    type: str

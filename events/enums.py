@@ -38,3 +38,4 @@ class MailCommand(TextChoices):
     SUCCEED = "succeed"
     RETRY = "retry"
     GIVE_UP = "give_up"
+    REPLAY = "replay"

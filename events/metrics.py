@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 
 from django.db import Error
-from prometheus_client import REGISTRY, CollectorRegistry, Counter
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -22,6 +22,9 @@ DELIVERIES = Counter(
     "ledger_event_deliveries", "Attempts to deliver an event, by subscriber and outcome.", ["subscriber", "outcome"]
 )
 MAIL = Counter("ledger_mail", "Attempts to send a mail, by outcome.", ["outcome"])
+MAIL_SECONDS = Histogram(
+    "ledger_mail_seconds", "Time to make and hand in a mail that was taken.", buckets=(0.05, 0.2, 0.5, 1, 2, 5, 10, 20)
+)
 
 
 class BacklogCollector(Collector):
@@ -49,6 +52,12 @@ class BacklogCollector(Collector):
         yield GaugeMetricFamily("ledger_events_dead", "Deliveries that were given up.", backlog.dead)
         yield GaugeMetricFamily("ledger_mail_open", "Mails not yet sent.", backlog.mail_open)
         yield GaugeMetricFamily("ledger_mail_failed", "Mails that were given up.", backlog.mail_failed)
+        overdue = 0.0
+        if backlog.mail_due_since is not None:
+            overdue = max(0.0, (SystemClock().now() - backlog.mail_due_since) / dt.timedelta(seconds=1))
+        yield GaugeMetricFamily(
+            "ledger_mail_overdue_seconds", "How long the longest due mail has been waiting for a sender.", overdue
+        )
 
 
 _backlog = BacklogCollector()

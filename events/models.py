@@ -12,7 +12,8 @@ from tenants.models.base import TenantOwned
 
 
 class Event(TenantOwned):
-    """A fact, written in the transaction that made it true. Append-only: a trigger lets only `dispatched_at` change.
+    """A fact, written in the transaction that made it true. Append-only: a trigger lets only `dispatched_at` change,
+    and an eraser take what names somebody out of `data`.
 
     Hot paths write this table from SQL of their own and name exactly `id`, `tenant_id`, `type`, `object_type`,
     `object_id`, `data`, `occurred_at` and `trace_id`; everything else has a default in the database. It has no foreign
@@ -34,7 +35,11 @@ class Event(TenantOwned):
             TenantIsolation(name="event_isolation"),
             TenantKey(name="event_tenant_key"),
         ]
-        indexes = [models.Index(fields=["id"], name="event_undispatched", condition=Q(dispatched_at__isnull=True))]
+        indexes = [
+            models.Index(fields=["id"], name="event_undispatched", condition=Q(dispatched_at__isnull=True)),
+            # What happened to one object: its history for people, and what has to be erased with it.
+            models.Index(fields=["tenant", "object_id"], name="event_by_object"),
+        ]
 
     def __str__(self) -> str:
         return self.type
@@ -104,15 +109,17 @@ class Mail(TenantOwned, LeasedWork):
     """A mail to be sent once. Addresses and content are personal data: only the eraser nulls them.
 
     `message_id` is the same on every attempt, so that a receiver recognises a repeat: a mail whose sender died between
-    the server's answer and our record of it is sent again.
+    the server's answer and our record of it is sent again. Files are named, not kept: `attachments` is a list of
+    `{"kind", "id"}`, which `events.attachments` turns into bytes at each attempt.
     """
 
-    sender = models.CharField(max_length=320)
+    sender = models.CharField(max_length=320, blank=True)  # empty: whatever the tenant's settings say when it leaves
     recipients = ArrayField(models.CharField(max_length=320), null=True)
     reply_to = models.CharField(max_length=320, null=True)  # noqa: DJ001
     subject = models.TextField(null=True)  # noqa: DJ001
     text = models.TextField(null=True)  # noqa: DJ001
     html = models.TextField(null=True)  # noqa: DJ001
+    attachments = models.JSONField(default=list)
     message_id = models.CharField(max_length=320)
     object_type = models.CharField(max_length=32, blank=True)  # what the mail is about: "invoice"
     object_id = models.UUIDField(null=True)
@@ -143,11 +150,15 @@ class Mail(TenantOwned, LeasedWork):
             ),
         ]
         indexes = [
+            # By tenant first: who has ten thousand mails waiting must not stand before everybody else.
             models.Index(
-                fields=["next_attempt_at", "id"], name="mail_due", condition=Q(status__in=["queued", "sending"])
+                fields=["tenant", "next_attempt_at", "id"],
+                name="mail_due_of_tenant",
+                condition=Q(status__in=["queued", "sending"]),
             ),
             models.Index(fields=["tenant", "id"], name="mail_failed", condition=Q(status="failed")),
             models.Index(fields=["tenant", "object_id"], name="mail_by_object"),
+            models.Index(fields=["tenant", "id"], name="mail_by_tenant"),
         ]
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from events.enums import DeliveryStatus, MailStatus
 from events.models import Event, EventDelivery, Mail
@@ -28,7 +28,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits, over all tenants; each number stops at 100,000. `oldest` is the id of the oldest waiting event."""
+    """What waits, over all tenants; each number stops at 100,000. `oldest` is the id of the oldest waiting event.
+
+    `mail_due_since`: when the longest due mail became due; may lie in the future, and is None without mail.
+    """
 
     events_pending: int
     oldest: UUID | None
@@ -36,6 +39,7 @@ class Backlog:
     dead: int
     mail_open: int
     mail_failed: int
+    mail_due_since: dt.datetime | None
 
 
 def first_id_at(at: dt.datetime) -> UUID:
@@ -63,8 +67,26 @@ def get_backlog() -> Backlog:
     """Counts over all tenants, for metrics; crosses tenants through its own function, which returns numbers."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT events_pending, oldest, deliveries_open, dead, mail_open, mail_failed FROM events_backlog()"
+            "SELECT events_pending, oldest, deliveries_open, dead, mail_open, mail_failed, since "
+            "FROM events_backlog(), events_mail_oldest()"
         )
         row = cursor.fetchone()
     assert row is not None
     return Backlog(*row)
+
+
+def mails_about(*, tenant_id: UUID, object_type: str, object_id: UUID) -> QuerySet[Mail]:
+    """The mails about an object, newest first."""
+    return Mail.objects.filter(tenant_id=tenant_id, object_type=object_type, object_id=object_id).order_by("-id")
+
+
+def unsent_about(*, tenant_id: UUID, object_type: str, object_id: UUID) -> QuerySet[Mail]:
+    """The mails about an object that wait or were given up, and have not been erased."""
+    return mails_about(tenant_id=tenant_id, object_type=object_type, object_id=object_id).filter(
+        status__in=[MailStatus.QUEUED, MailStatus.FAILED], subject__isnull=False
+    )
+
+
+def latest_mail(*, tenant_id: UUID, object_type: str, object_id: UUID) -> Mail | None:
+    """The newest mail about an object, or None."""
+    return mails_about(tenant_id=tenant_id, object_type=object_type, object_id=object_id).first()

@@ -18,6 +18,33 @@ CREATE TRIGGER event_immutable
 """
 EVENT_IMMUTABLE_REVERSE = "DROP TRIGGER event_immutable ON events_event"
 
+# Each tenant that has mail waiting, found by leaping through the index; then the longest due mails of each. A tenant
+# whose mail somebody is sending right now is left out: one server, one sender.
+MAIL_DUE = """
+WITH RECURSIVE waiting AS (
+    (SELECT m.tenant_id FROM events_mail m WHERE m.status IN ('queued', 'sending') ORDER BY m.tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT m.tenant_id FROM events_mail m
+        WHERE m.status IN ('queued', 'sending') AND m.tenant_id > waiting.tenant_id ORDER BY m.tenant_id LIMIT 1
+    )
+    FROM waiting WHERE waiting.tenant_id IS NOT NULL
+)
+SELECT waiting.tenant_id, due.ids
+FROM waiting CROSS JOIN LATERAL (
+    SELECT array_agg(m.id ORDER BY m.next_attempt_at, m.id) AS ids, min(m.next_attempt_at) AS since FROM (
+        SELECT x.id, x.next_attempt_at FROM events_mail x
+        WHERE x.tenant_id = waiting.tenant_id AND x.status IN ('queued', 'sending') AND x.next_attempt_at <= until
+        ORDER BY x.next_attempt_at, x.id LIMIT batch
+    ) AS m
+) AS due
+WHERE due.ids IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM events_mail s
+    WHERE s.tenant_id = waiting.tenant_id AND s.status = 'sending' AND s.next_attempt_at > until
+)
+ORDER BY due.since LIMIT senders
+"""
+
 DUE = """
 SELECT due.tenant_id, array_agg(due.id ORDER BY due.id) FROM (
     SELECT {table}.tenant_id, {table}.id, {table}.next_attempt_at FROM {table}

@@ -10,7 +10,7 @@ from celery import shared_task
 from common.clock import SystemClock
 from events import wakeup
 from events.services.dispatching import dispatch
-from events.services.mail import send_due_mail
+from events.services.sending import send_due_mail
 
 BUSY_SECONDS: Final = 20.0
 """How long one message may keep a worker; the next sweep goes on."""
@@ -32,7 +32,4 @@ def dispatch_events() -> None:
 @shared_task(name="events.tasks.send_mail")
 def send_mail() -> None:
     """Send what is due until nothing is."""
-    clock, end = SystemClock(), time.monotonic() + BUSY_SECONDS
-    while time.monotonic() < end:
-        if not send_due_mail(now=clock.now()):
-            return
+    send_due_mail(now=SystemClock().now(), seconds=BUSY_SECONDS)

@@ -26,6 +26,7 @@ MAIL = StateMachine(
         (MailStatus.SENDING, MailCommand.SUCCEED): MailStatus.SENT,
         (MailStatus.SENDING, MailCommand.RETRY): MailStatus.QUEUED,
         (MailStatus.SENDING, MailCommand.GIVE_UP): MailStatus.FAILED,
+        (MailStatus.FAILED, MailCommand.REPLAY): MailStatus.QUEUED,
     },
     initial=MailStatus.QUEUED,
 )

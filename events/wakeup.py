@@ -78,18 +78,22 @@ class CoalescingWaker:
             )
 
 
-class _CelerySender:
-    """Sends the task by name through a Celery app of its own, which works in any process and retries nothing."""
+class CelerySender:
+    """Sends a task by name through a Celery app of its own, which works in any process and retries nothing.
 
-    def __init__(self) -> None:
+    The key in Redis says that a message is under way; `answered` removes it.
+    """
+
+    def __init__(self, task: str, unanswered_key: str) -> None:
+        self._task, self._key = task, unanswered_key
         self._app: Any = None
 
     def __call__(self) -> None:
         if self._app is None:
             self._app = self._make()
-        if not cache.add(UNANSWERED_KEY, 1, timeout=UNANSWERED_SECONDS):
+        if not cache.add(self._key, 1, timeout=UNANSWERED_SECONDS):
             return
-        self._app.send_task(DISPATCH_TASK, expires=EXPIRES_SECONDS, ignore_result=True, retry=False)
+        self._app.send_task(self._task, expires=EXPIRES_SECONDS, ignore_result=True, retry=False)
 
     def _make(self) -> Any:
         app = Celery("ledger-wakeup", set_as_current=False, autofinalize=True)
@@ -99,26 +103,38 @@ class _CelerySender:
         return app
 
 
-_waker = CoalescingWaker(_CelerySender())
+class TaskWaker:
+    """Wakes one task, from any process, also after a fork."""
+
+    def __init__(self, task: str, unanswered_key: str) -> None:
+        self._task, self._key = task, unanswered_key
+        self._renew()
+        # Neither the thread nor the state of its locks and sockets survives a fork.
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self._waker = CoalescingWaker(CelerySender(self._task, self._key))
+
+    def nudge(self) -> None:
+        """Have the task run soon. Call it after a commit; it never blocks and never fails."""
+        self._waker.nudge()
+
+    def answered(self) -> None:
+        """The task begins to look: whatever is committed from now on needs another message. Never fails."""
+        answered(self._key)
 
 
-def _renew() -> None:
-    # Neither the thread nor the state of its locks and sockets survives a fork.
-    global _waker
-    _waker = CoalescingWaker(_CelerySender())
+_dispatcher = TaskWaker(DISPATCH_TASK, UNANSWERED_KEY)
 
 
-os.register_at_fork(after_in_child=_renew)
-
-
-def answered() -> None:
+def answered(key: str = UNANSWERED_KEY) -> None:
     """A dispatcher begins to look: whatever is committed from now on needs another message. Never fails."""
     try:
-        cache.delete(UNANSWERED_KEY)
+        cache.delete(key)
     except Exception:
         logger.debug("Redis does not answer", exc_info=True)
 
 
 def nudge() -> None:
     """Have the dispatcher look for events soon. Call it after a commit; it never blocks and never fails."""
-    _waker.nudge()
+    _dispatcher.nudge()

@@ -3,7 +3,9 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from tenants.erasing import AuditTraces
 from tenants.grants import grant_tables
+from tenants.registries import erasers
 
 
 class TenantsConfig(AppConfig):
@@ -12,5 +14,6 @@ class TenantsConfig(AppConfig):
     name = "tenants"
 
     def ready(self) -> None:
-        """Grant the application's role its tables after each migration run."""
+        """Grant the application's role its tables after each migration run; say what the trail loses."""
         post_migrate.connect(grant_tables, dispatch_uid="tenants.grant_tables")
+        erasers.register("tenants.audit", AuditTraces())

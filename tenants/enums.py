@@ -21,12 +21,26 @@ class TenantStatus(TextChoices):
     SUSPENDED = "suspended"
 
 
+class TenantCommand(StrEnum):
+    """What happens to a tenant."""
+
+    SUSPEND = "suspend"
+    RESUME = "resume"
+
+
 class ProrationPolicy(TextChoices):
     """How a change within a period is charged."""
 
     EXACT = "exact"
     DAY = "day"
     NONE = "none"
+
+
+class LogoType(TextChoices):
+    """Kinds of pictures taken for a logo."""
+
+    PNG = "image/png"
+    JPEG = "image/jpeg"
 
 
 class AuditOutcome(TextChoices):
@@ -51,3 +65,18 @@ class JobCommand(StrEnum):
     START = "start"
     SUCCEED = "succeed"
     FAIL = "fail"
+
+
+class RetentionCause(TextChoices):
+    """Why a run of the retention began."""
+
+    SCHEDULE = "schedule"  # the daily job
+    COMMAND = "command"  # an operator, for everything that is due
+    REQUEST = "request"  # an operator, for one customer who asked for it
+
+
+class RetentionStatus(TextChoices):
+    """Whether a run of the retention has ended."""
+
+    RUNNING = "running"
+    FINISHED = "finished"

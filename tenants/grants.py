@@ -9,10 +9,12 @@ from django.db import connections
 
 # Written by triggers or by their own statement, read by everyone, changed by nobody.
 APPEND_ONLY = ("tenants_auditentry",)
+# Written by functions of the owner only.
+READ_ONLY = ("tenants_erasedobject",)
 
 
 def grant_tables(sender: Any = None, using: str = "default", **_: Any) -> None:
-    """Read and write on every table, never TRUNCATE; append-only tables only INSERT; migrations only SELECT."""
+    """Read and write on every table, never TRUNCATE; append-only tables only INSERT; read-only ones SELECT."""
     connection = connections[using]
     quote = connection.ops.quote_name
     app, backup = quote(settings.DATABASE_APP_ROLE), quote(settings.DATABASE_BACKUP_ROLE)
@@ -28,8 +30,9 @@ def grant_tables(sender: Any = None, using: str = "default", **_: Any) -> None:
         for table in APPEND_ONLY:
             if table in tables:
                 cursor.execute(f"REVOKE UPDATE, DELETE ON {quote(table)} FROM {app}")
-        if "django_migrations" in tables:
-            cursor.execute(f"REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {app}")
+        for table in (*READ_ONLY, "django_migrations"):
+            if table in tables:
+                cursor.execute(f"REVOKE INSERT, UPDATE, DELETE ON {quote(table)} FROM {app}")
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [settings.DATABASE_BACKUP_ROLE])
         if cursor.fetchone():
             cursor.execute(f"GRANT USAGE ON SCHEMA public TO {backup}")

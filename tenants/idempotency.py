@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -43,6 +44,19 @@ class StoredAnswer:
     location: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """The answer that is stored under a key, and what was asked then."""
+
+    key: str
+    fingerprint: bytes
+    answer: StoredAnswer
+
+    def is_of(self, guard: Guard) -> bool:
+        """Whether it answers this request."""
+        return (self.key, self.fingerprint) == (guard.key, guard.fingerprint)
+
+
 def key_id(tenant_id: UUID, key: str) -> UUID:
     """The primary key of a key's row: the first 128 bits of SHA-256 over tenant and key."""
     return UUID(bytes=hashlib.sha256(tenant_id.bytes + key.encode()).digest()[:16])
@@ -60,9 +74,18 @@ def read_key(header: str | None) -> str | None:
 def fingerprint(method: str, path: str, query: Iterable[tuple[str, str]], body: Any) -> bytes:
     """What makes requests the same: method, path, query and JSON value, whatever the order of keys and parameters."""
     digest = hashlib.sha256()
-    for part in (method.encode(), path.encode(), repr(sorted(query)).encode(), typed_json(body)):
+    for part in (method.encode(), path.encode(), repr(sorted(query)).encode(), _spelled(body)):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()
+
+
+def _spelled(body: Any) -> bytes:
+    """A JSON value in one spelling."""
+    try:
+        return typed_json(body)
+    except TypeError:
+        # A float beside an integer beyond 64 bits, which no field takes: it has to be told apart until it is refused.
+        return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
 
 
 def find_answer(guard: Guard, *, now: dt.datetime) -> StoredAnswer | None:
@@ -81,6 +104,23 @@ def find_answer(guard: Guard, *, now: dt.datetime) -> StoredAnswer | None:
     return StoredAnswer(status=row.status, body=row.body.encode(), location=row.location)
 
 
+def find_answers(guards: Sequence[Guard], *, now: dt.datetime) -> dict[str, KnownAnswer]:
+    """By key, the stored answers of many requests of one tenant, whatever was asked. Expired keys are free: removed."""
+    if not guards:
+        return {}
+    rows = IdempotencyKey.objects.filter(tenant_id=guards[0].tenant_id, id__in={guard.id for guard in guards})
+    found, expired = {}, []
+    for row in rows:
+        if row.expires_at <= now:
+            expired.append(row.id)
+        else:
+            answer = StoredAnswer(status=row.status, body=row.body.encode(), location=row.location)
+            found[row.key] = KnownAnswer(row.key, bytes(row.fingerprint), answer)
+    if expired:
+        rows.filter(id__in=expired).delete()
+    return found
+
+
 def lock_key(guard: Guard) -> None:
     """Hold the key for this transaction; `IdempotencyInProgress` when another holds it. A crash releases it."""
     number = int.from_bytes(guard.id.bytes[:8], "big", signed=True)
@@ -96,6 +136,17 @@ def store_answer(guard: Guard, answer: StoredAnswer, *, expires_at: dt.datetime)
     IdempotencyKey.objects.create(
         id=guard.id, tenant_id=guard.tenant_id, key=guard.key, fingerprint=guard.fingerprint,
         status=answer.status, body=answer.body.decode(), location=answer.location, expires_at=expires_at,
+    )  # fmt: skip
+
+
+def store_answers(answers: Mapping[Guard, StoredAnswer], *, expires_at: dt.datetime) -> None:
+    """Keep many answers with one statement, in the order of their ids, so that two who store the same only wait."""
+    IdempotencyKey.objects.bulk_create(
+        IdempotencyKey(
+            id=guard.id, tenant_id=guard.tenant_id, key=guard.key, fingerprint=guard.fingerprint,
+            status=answer.status, body=answer.body.decode(), location=answer.location, expires_at=expires_at,
+        )
+        for guard, answer in sorted(answers.items(), key=lambda pair: pair[0].id)
     )  # fmt: skip
 
 

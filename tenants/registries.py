@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 
 class Eraser(Protocol):
-    """Removes the personal data of one customer from the tables of one app, inside the tenant's transaction."""
+    """Takes the personal data of erased objects out of the tables of one app, inside the tenant's transaction.
 
-    def __call__(self, *, tenant_id: UUID, customer_id: UUID, at: dt.datetime) -> int:
-        """Erase and return how many rows were changed. Must be repeatable."""
+    `ids` are objects of any kind: a customer, their invoices, payments and so on; an eraser knows its own rows by them.
+    When `erase` is called they are marked already (`tenants_erasedobject`), and what they are themselves is empty; left
+    is what else was written about them. Answers count rows by kind: `{"events": 3}`.
+    """
+
+    def count(self, *, tenant_id: UUID, ids: Sequence[UUID]) -> Mapping[str, int]:
+        """How many rows hold something about the objects; for a report beforehand. Changes nothing."""
+
+    def erase(self, *, tenant_id: UUID, ids: Sequence[UUID]) -> Mapping[str, int]:
+        """Erase, and say how many rows were changed. Must be repeatable."""
+
+    def remaining(self, *, tenant_id: UUID) -> Mapping[str, int]:
+        """How many rows still hold something about any object that is marked as erased. All must be 0."""
 
 
 class RetentionBlocker(Protocol):
@@ -28,6 +39,13 @@ class InUseGuard(Protocol):
 
     def __call__(self, *, tenant_id: UUID, object_id: UUID) -> str | None:
         """A reason for people ("has an open invoice"), or None."""
+
+
+class OwnerHolder(Protocol):
+    """Answers for the objects of one kind, which something of a lower app is to belong to."""
+
+    def __call__(self, *, tenant_id: UUID, object_id: UUID) -> bool:
+        """Whether there is such an object, kept from then on until the transaction ends. May raise why not."""
 
 
 class DueSource(Protocol):
@@ -74,10 +92,22 @@ class Registry(Generic[T]):
 erasers: Registry[Eraser] = Registry("eraser")
 retention_blockers: Registry[RetentionBlocker] = Registry("retention blocker")
 in_use_guards: Registry[InUseGuard] = Registry("in-use guard")
+owner_holders: Registry[OwnerHolder] = Registry("owner holder")
 due_sources: Registry[DueSource] = Registry("due source")
+
+
+def reasons_to_keep(*, tenant_id: UUID, customer_id: UUID) -> list[str]:
+    """Why the customer's data may not be erased yet; empty when nothing holds them."""
+    found = (blocker(tenant_id=tenant_id, customer_id=customer_id) for _, blocker in retention_blockers.entries())
+    return [reason for reason in found if reason]
 
 
 def reasons_in_use(entity: str, *, tenant_id: UUID, object_id: UUID) -> list[str]:
     """Why the object may not be deleted; empty when nothing holds it."""
     found = (guard(tenant_id=tenant_id, object_id=object_id) for _, guard in in_use_guards.entries(entity))
     return [reason for reason in found if reason]
+
+
+def hold_owner(entity: str, *, tenant_id: UUID, object_id: UUID) -> bool:
+    """Whether an object of this kind exists, held for the transaction; nobody answers for an unknown kind: False."""
+    return any(holder(tenant_id=tenant_id, object_id=object_id) for _, holder in owner_holders.entries(entity))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tenants.context import Context, system_context
 
@@ -56,13 +58,17 @@ def current_tenant_id() -> UUID | None:
     return row[0] if row else None
 
 
-def ensure_alive() -> None:
-    """Replace a connection the server has closed (a restart, a failover); the socket tells, no query is needed."""
-    raw = connection.connection
+def ensure_alive(wrapper: BaseDatabaseWrapper | None = None) -> None:
+    """Replace a connection the server has closed (a restart, a failover); the socket tells, no query is needed.
+
+    The thread's own one, unless another is given.
+    """
+    own: Any = wrapper or connection
+    raw = own.connection
     if raw is None:
         return
     if raw.closed or raw.broken or _hung_up(raw.fileno()):
-        connection.close()
+        own.close()
 
 
 def _hung_up(descriptor: int) -> bool:

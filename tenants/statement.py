@@ -21,10 +21,12 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.conf import settings
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import pq
 
 from tenants.context import Context
 from tenants.scope import ensure_alive
+from tenants.writers import writers
 
 _SET_CONTEXT = b"SELECT set_config('ledger.tenant_id', $1, true), set_config('ledger.context', $2, true)"
 _SET_NAME = b"ledger_set_context"
@@ -47,24 +49,34 @@ class HotStatement:
 
         Raises the `psycopg.Error` of the server's refusal: nothing has happened then. Raises
         `psycopg.OperationalError` when the connection was lost: the outcome is unknown, and the idempotency key tells
-        on the next try. Inside an open transaction of the caller it takes part in that transaction.
+        on the next try. Inside an open transaction of the caller it takes part in that transaction; otherwise it
+        borrows a connection from `tenants.writers`.
         """
-        ensure_alive()
-        connection.ensure_connection()
-        wrapper = connection.connection
-        assert wrapper is not None
-        if connection.in_atomic_block and wrapper.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+        values = [as_text(value) for value in parameters]
+        if connection.in_atomic_block:
+            return self._run_on(connection, context, values)
+        with writers.lend() as lent:
+            return self._run_on(lent, context, values)
+
+    def _run_on(
+        self, wrapper: BaseDatabaseWrapper, context: Context, values: Sequence[bytes | None]
+    ) -> list[tuple[bytes | None, ...]]:
+        ensure_alive(wrapper)
+        wrapper.ensure_connection()
+        raw = wrapper.connection
+        assert raw is not None
+        if wrapper.in_atomic_block and raw.pgconn.transaction_status == pq.TransactionStatus.IDLE:
             # psycopg begins a transaction with the first query of its own, and this is none.
-            _require(wrapper.pgconn.exec_(b"BEGIN"))
+            _require(raw.pgconn.exec_(b"BEGIN"))
         try:
-            return _exchange(wrapper, self, context, [as_text(value) for value in parameters])
+            return _exchange(raw, self, context, values)
         except psycopg.OperationalError:
-            connection.errors_occurred = True
+            wrapper.errors_occurred = True
             raise
         finally:
-            if wrapper.pgconn.status != pq.ConnStatus.OK or wrapper.pgconn.pipeline_status != pq.PipelineStatus.OFF:
-                # Out of step or gone: the next user of this thread gets a fresh connection.
-                connection.close()
+            if raw.pgconn.status != pq.ConnStatus.OK or raw.pgconn.pipeline_status != pq.PipelineStatus.OFF:
+                # Out of step or gone: the next user gets a fresh connection.
+                wrapper.close()
 
 
 _AS_TEXT: dict[type, Callable[[Any], bytes | None]] = {

@@ -18,6 +18,8 @@ from common.metadata import MAX_PAIRS
 from common.money import MAX_AMOUNT
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FIRST = dt.datetime(1, 1, 2, tzinfo=dt.UTC)
+_LAST = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -27,7 +29,10 @@ def refuse(code: str, message: str) -> serializers.ValidationError:
 
 
 class TextField(serializers.Field[str, Any, str, Any]):
-    """A trimmed string of `min_length` to `max_length` characters. Line breaks are refused, except in `multiline`."""
+    """A string of at most `max_length` characters that is trimmed, to `min_length` at least.
+
+    Line breaks are refused, except in `multiline`.
+    """
 
     def __init__(self, *, max_length: int, min_length: int = 1, multiline: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -45,7 +50,7 @@ class TextField(serializers.Field[str, Any, str, Any]):
             if self.required:
                 raise refuse("required", "This field may not be empty.")
             raise refuse("too_short", "This field may not be empty.")
-        if len(text) > self.max_length:
+        if len(data) > self.max_length:
             raise refuse("too_long", f"At most {self.max_length} characters.")
         if _CONTROL.search(text) or (not self.multiline and ("\n" in text or "\r" in text)):
             raise refuse("invalid", "Control characters are not allowed.")
@@ -236,15 +241,22 @@ class InstantField(serializers.Field[dt.datetime, Any, str, Any]):
 
 
 def read_instant(text: str, *, zone: Callable[[], str] | None) -> dt.datetime:
-    """The UTC instant of `text`; a bare date is midnight where `zone()` says, refused when `zone` is None."""
+    """The UTC instant of `text`; a bare date is midnight where `zone()` says, refused when `zone` is None.
+
+    The first and the last day of the calendar are refused: in some zone they lie outside of it, and could not be shown.
+    """
     text = text.strip()
     try:
         if zone is not None and _DATE.fullmatch(text):
-            return start_of_day(dt.date.fromisoformat(text), zone())
-        return parse_instant(text)
+            found = start_of_day(dt.date.fromisoformat(text), zone())
+        else:
+            found = parse_instant(text)
     except (ValueError, OverflowError) as wrong:
         message = "Expected an instant with its offset, such as 2026-03-01T00:00:00Z."
         raise refuse("invalid_datetime", message) from wrong
+    if not _FIRST <= found < _LAST:
+        raise refuse("invalid_datetime", "Expected an instant between 0001-01-02 and 9999-12-31, both 00:00 UTC.")
+    return found
 
 
 class MetadataField(serializers.Field[dict[str, Any], Any, dict[str, str], Any]):

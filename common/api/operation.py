@@ -18,7 +18,8 @@ class Operation:
 
     `answers` maps each 2xx status to the serializer of its body (None: no body). `refusals` maps statuses to the codes
     of the row in the contract; the common ones are added by the schema. `paged` lists take `limit` and `cursor`.
-    A public route has the scope `""`. `media_type` is that of its 2xx answers.
+    A public route has the scope `""`. `media_type` is that of its 2xx answers, `other_types` are those that `Accept`
+    may ask for instead.
     """
 
     scope: str
@@ -32,19 +33,20 @@ class Operation:
     key_required: bool = False
     description: str = ""
     media_type: str = "application/json"
+    other_types: Sequence[str] = ()
 
 
 def operation(
     scope: str, summary: str, *, answers: Mapping[int, Any], body: type[InputSerializer] | None = None,
     partial: bool = False, filters: Sequence[Filter] = (), paged: bool = False,
     refusals: Mapping[int, Sequence[str]] | None = None, key_required: bool = False, description: str = "",
-    media_type: str = "application/json",
+    media_type: str = "application/json", other_types: Sequence[str] = (),
 ) -> Callable[[Method], Method]:  # fmt: skip
     """Declare a method of a view."""
     declared = Operation(
         scope=scope, summary=summary, answers=answers, body=body, partial=partial, filters=filters, paged=paged,
         refusals=refusals or {}, key_required=key_required, description=description,
-        media_type=media_type,
+        media_type=media_type, other_types=other_types,
     )  # fmt: skip
 
     def attach(method: Method) -> Method:

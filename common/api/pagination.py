@@ -19,6 +19,7 @@ T = TypeVar("T", bound=Model)
 PAGE_PARAMETERS = ("limit", "cursor")
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+_ID_BYTES = 16
 
 
 def page(rows: QuerySet[T], query: QueryDict, *, path: str, ascending: bool = False) -> tuple[Sequence[T], str | None]:
@@ -27,12 +28,12 @@ def page(rows: QuerySet[T], query: QueryDict, *, path: str, ascending: bool = Fa
     bound = _binding(query, path)
     cursor = query.get("cursor")
     if cursor is not None:
-        last = _decode(cursor, bound)
+        last = UUID(bytes=_decode(cursor, bound, _ID_BYTES))
         rows = rows.filter(pk__gt=last) if ascending else rows.filter(pk__lt=last)
     found = list(rows.order_by("pk" if ascending else "-pk")[: limit + 1])
     if len(found) <= limit:
         return found, None
-    return found[:limit], _encode(found[limit - 1].pk, bound)
+    return found[:limit], _encode(found[limit - 1].pk.bytes, bound)
 
 
 def envelope(data: list[Any], next_cursor: str | None) -> dict[str, Any]:
@@ -66,15 +67,25 @@ def _seal(last: bytes, bound: bytes) -> bytes:
     return hashlib.sha256(last + bound).digest()[:8]
 
 
-def _encode(last: UUID, bound: bytes) -> str:
-    return base64.urlsafe_b64encode(last.bytes + _seal(last.bytes, bound)).decode().rstrip("=")
+def encode_cursor(place: bytes, query: QueryDict, *, path: str) -> str:
+    """A cursor for lists that are ordered by something else than an id: `place` says where the page ended."""
+    return _encode(place, _binding(query, path))
 
 
-def _decode(cursor: str, bound: bytes) -> UUID:
+def decode_cursor(cursor: str, query: QueryDict, *, path: str, size: int) -> bytes:
+    """The `size` bytes that a cursor of this list holds. Raises `InvalidCursor`."""
+    return _decode(cursor, _binding(query, path), size)
+
+
+def _encode(place: bytes, bound: bytes) -> str:
+    return base64.urlsafe_b64encode(place + _seal(place, bound)).decode().rstrip("=")
+
+
+def _decode(cursor: str, bound: bytes, size: int) -> bytes:
     try:
         raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError, UnicodeEncodeError) as wrong:
         raise InvalidCursor() from wrong
-    if len(raw) != 24 or raw[16:] != _seal(raw[:16], bound) or cursor.endswith("="):
+    if len(raw) != size + 8 or raw[size:] != _seal(raw[:size], bound) or cursor.endswith("="):
         raise InvalidCursor()
-    return UUID(bytes=raw[:16])
+    return raw[:size]

@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 from django.http import HttpResponse
 
+from common.files import File
+
 
 def dumps(value: Any) -> bytes:
     """JSON bytes; integers beyond 64 bits never occur in answers (amounts are bounded by 10^15)."""
@@ -25,3 +27,9 @@ def body_response(status: int, body: bytes, *, headers: dict[str, str] | None = 
         del response["Content-Type"]
         return response
     return HttpResponse(body, status=status, content_type="application/json; charset=utf-8", headers=headers)
+
+
+def file_response(file: File, *, inline: bool = False) -> HttpResponse:
+    """A file to be kept, or with `inline` one that browsers show where they can."""
+    disposition = f'{"inline" if inline else "attachment"}; filename="{file.name}"'
+    return HttpResponse(file.content, content_type=file.media_type, headers={"Content-Disposition": disposition})

@@ -17,6 +17,7 @@ from common.api.serializers import InputSerializer
 
 _ARTICLES = frozenset({"a", "an", "the", "of"})
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_FILE = {"type": "string", "format": "binary"}
 _JSON = "application/json"
 _COMMON: Mapping[int, str] = {
     400: "The request alone shows that it is wrong; `details` lists every problem.",
@@ -111,6 +112,8 @@ class LedgerSchema(AutoSchema):
         for status, shape in declared.answers.items():
             code = status if declared.media_type == _JSON else (str(status), declared.media_type)
             answers[code] = OpenApiResponse(_listed(shape) if declared.paged else shape, description="OK")
+            for other in declared.other_types:
+                answers[(str(status), other)] = OpenApiResponse(_FILE, description="OK")
         refusals = dict(_COMMON) if declared.scope else {400: _COMMON[400]}
         if self.method in _MUTATING:
             refusals.update(_MUTATING_ONLY)

@@ -87,12 +87,33 @@ class InputSerializer(serializers.Serializer[Any]):
                 errors[key] = refused.detail
             except SkipField:
                 pass
-        for alias, name in self.aliases.items():
-            if camel(name) in errors and name in values and data.get(alias) is not None:
-                errors.pop(camel(name))
+        self._compare_spellings(data, values, errors)
         if errors:
             raise serializers.ValidationError(errors)
         return values
+
+    @classmethod
+    def spelt(cls, data: Mapping[str, Any]) -> dict[str, str]:
+        """Which fields of a valid body are given under their other name only: `{"fromAccountId": "from"}`."""
+        return {
+            camel(name): alias
+            for alias, name in cls.aliases.items()
+            if data.get(alias) is not None and data.get(camel(name)) is None
+        }
+
+    def _compare_spellings(self, data: Mapping[str, Any], values: Mapping[str, Any], errors: dict[str, Any]) -> None:
+        """A field that is given under its other name is not missing; given under both, it must say the same twice."""
+        for alias, name in self.aliases.items():
+            if data.get(alias) is None:
+                continue
+            if data.get(camel(name)) is None:
+                errors.pop(camel(name), None)
+            elif camel(name) not in errors and alias not in errors and not self._same(name, data[camel(name)], values):
+                text = f"{camel(name)} says something else."
+                errors[alias] = [ErrorDetail(text, code="mutually_exclusive")]
+
+    def _same(self, name: str, given: Any, values: Mapping[str, Any]) -> bool:
+        return bool(self.fields[name].run_validation(given) == values.get(name))
 
     @property
     def _writable(self) -> list[serializers.Field[Any, Any, Any, Any]]:

@@ -18,10 +18,10 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, cast
 
 from common.egress.addresses import Address
+from common.egress.connection import connect, require_verifying, start_tls
 from common.egress.errors import ExchangeFailed, ExchangeFailure
 from common.egress.policy import EgressPolicy
 from common.egress.resolution import Deadline, Resolver, permitted_addresses, resolve_with_system
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 MAX_RESPONSE_BYTES = 65536
 _MAX_FRAMING_BYTES = 131072
-_MAX_ADDRESSES_TRIED = 4
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _HEADER_VALUE = re.compile(r"(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?")
@@ -86,15 +85,15 @@ def send(
     deadline = Deadline(deadline_seconds)
     target = parse_url(url) if isinstance(url, str) else url
     request = _request_bytes(target, method, headers, body)
-    if ssl_context is not None and not (ssl_context.check_hostname and ssl_context.verify_mode is ssl.CERT_REQUIRED):
-        raise ValueError("ssl_context must verify certificates and host names.")
+    if ssl_context is not None:
+        require_verifying(ssl_context)
     if max_response_bytes < 0:
         raise ValueError("max_response_bytes must not be negative.")
     addresses = permitted_addresses(target, policy, resolver=resolver, deadline=deadline)
-    connection, address = _connect(addresses[:_MAX_ADDRESSES_TRIED], target.port, deadline)
+    connection, address = connect(addresses, target.port, deadline)
     try:
         if target.scheme == "https":
-            connection = _start_tls(connection, target.host, ssl_context or _default_ssl_context(), deadline)
+            connection = start_tls(connection, target.host, ssl_context or _default_ssl_context(), deadline)
         _write(connection, request, deadline)
         return _read(connection, method, address, max_response_bytes, deadline)
     finally:
@@ -118,58 +117,6 @@ def _request_bytes(target: Target, method: str, headers: Mapping[str, str], body
     # Identity: a compressed answer would have to be unpacked to be shown, and a small one can unpack to gigabytes.
     lines += ["Accept-Encoding: identity", "Connection: close", "", ""]
     return "\r\n".join(lines).encode("ascii") + body
-
-
-def _connect(addresses: list[Address], port: int, deadline: Deadline) -> tuple[socket.socket, Address]:
-    error: OSError | None = None
-    for position, address in enumerate(addresses):
-        family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
-        # One address that swallows packets must not use up the time of those after it.
-        patience = deadline.remaining() / (len(addresses) - position)
-        try:
-            connection = socket.socket(family, socket.SOCK_STREAM)
-        except OSError as failure:
-            error = failure
-            continue
-        try:
-            connection.settimeout(patience)
-            connection.connect((str(address), port))
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as failure:
-            connection.close()
-            error = failure
-        else:
-            return connection, address
-    if isinstance(error, TimeoutError):
-        raise deadline.exceeded() from error
-    raise ExchangeFailed(ExchangeFailure.CONNECT, f"Connecting failed: {_reason(error)}.") from error
-
-
-def _start_tls(connection: socket.socket, host: str, context: ssl.SSLContext, deadline: Deadline) -> ssl.SSLSocket:
-    try:
-        # The host name, not the address: it selects the certificate (SNI) and is what the certificate must be for.
-        # Wrapping first and shaking hands second lets the handshake run under what is left of the deadline.
-        wrapped = context.wrap_socket(connection, server_hostname=host, do_handshake_on_connect=False)
-    except (OSError, ValueError) as error:
-        raise ExchangeFailed(ExchangeFailure.TLS, f"TLS failed: {_reason(error)}.") from error
-    try:
-        wrapped.settimeout(deadline.remaining())
-        wrapped.do_handshake()
-    except TimeoutError as error:
-        wrapped.close()
-        raise deadline.exceeded() from error
-    except ssl.SSLCertVerificationError as error:
-        wrapped.close()
-        raise ExchangeFailed(
-            ExchangeFailure.TLS, f"The certificate was refused: {error.verify_message.rstrip('.')}."
-        ) from error
-    except (OSError, ValueError) as error:
-        wrapped.close()
-        raise ExchangeFailed(ExchangeFailure.TLS, f"TLS failed: {_reason(error)}.") from error
-    except ExchangeFailed:
-        wrapped.close()
-        raise
-    return wrapped
 
 
 def _write(connection: socket.socket, request: bytes, deadline: Deadline) -> None:
@@ -271,11 +218,3 @@ def _default_ssl_context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def _reason(error: Exception | None) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "handshake failure").replace("_", " ").lower()
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return "no reason given"

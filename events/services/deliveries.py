@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 
 from events import metrics
-from events.domain import ReceivedEvent
+from events.domain import MarkedEvent, ReceivedEvent
 from events.models import EventDelivery
 from events.registry import find_subscriber
 from events.services import leases
@@ -30,7 +30,7 @@ def deliver_due(*, now: dt.datetime, limit: int, lease: dt.timedelta | None = No
     lease = lease or leases.default_lease()
     started = time.monotonic()
     finished = 0
-    for tenant_id, ids in leases.find_due(DELIVERIES, now=now, limit=limit):
+    for tenant_id, ids in leases.find_due_deliveries(now=now, limit=limit):
         at = now + dt.timedelta(seconds=time.monotonic() - started)
         finished += _deliver_to_tenant(tenant_id, ids, at, lease)
     return finished
@@ -65,7 +65,7 @@ def _attempt(delivery: EventDelivery, claimed: Claim, now: dt.datetime) -> None:
         with tenant_scope(context):
             if not leases.hold(DELIVERIES, claimed):
                 return
-            _handle(delivery, claimed.attempt)
+            _handle(delivery, claimed.attempt, now)
             leases.record_success(DELIVERIES, claimed, at=now + dt.timedelta(seconds=time.monotonic() - started))
         outcome = "succeeded"
     except Exception as problem:
@@ -81,12 +81,16 @@ def _attempt(delivery: EventDelivery, claimed: Claim, now: dt.datetime) -> None:
     metrics.DELIVERIES.labels(delivery.subscriber, outcome).inc()
 
 
-def _handle(delivery: EventDelivery, attempt: int) -> None:
+def _handle(delivery: EventDelivery, attempt: int, now: dt.datetime) -> None:
     subscriber = find_subscriber(delivery.subscriber)
     if subscriber is None:
         # An older worker during a release, or an app that was removed: later attempts or an operator decide.
         raise LookupError(f"No subscriber {delivery.subscriber!r} is registered in this process.")
     event = delivery.event
+    if subscriber.set_handler is not None:
+        subscriber.set_handler(tenant_id=event.tenant_id, events=[MarkedEvent(event.id, event.type)], now=now)
+        return
+    assert subscriber.handler is not None
     subscriber.handler(
         ReceivedEvent(
             id=event.id,

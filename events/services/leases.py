@@ -25,13 +25,12 @@ MAX_ERROR_CHARACTERS: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A table of leased work: its states, the function that finds what is due, and how patient we are.
+    """A table of leased work: its states, and how patient we are.
 
     The pause after attempt n is `first_pause` seconds × 2^(n-1), at most `longest_pause`, a fifth more or less.
     """
 
     table: str
-    due_function: str
     done_column: str
     waiting: str
     running: str
@@ -44,7 +43,6 @@ class Queue:
 
 DELIVERIES: Final = Queue(
     table="events_eventdelivery",
-    due_function="events_deliveries_due",
     done_column="succeeded_at",
     waiting=DELIVERY.next_state(DeliveryStatus.DELIVERING, DeliveryCommand.RETRY),
     running=DELIVERY.next_state(DeliveryStatus.PENDING, DeliveryCommand.CLAIM),
@@ -56,7 +54,6 @@ DELIVERIES: Final = Queue(
 )
 MAILS: Final = Queue(
     table="events_mail",
-    due_function="events_mail_due",
     done_column="sent_at",
     waiting=MAIL.next_state(MailStatus.SENDING, MailCommand.RETRY),
     running=MAIL.next_state(MailStatus.QUEUED, MailCommand.CLAIM),
@@ -82,10 +79,20 @@ def default_lease() -> dt.timedelta:
     return dt.timedelta(seconds=settings.JOB_LEASE_SECONDS)
 
 
-def find_due(queue: Queue, *, now: dt.datetime, limit: int) -> list[tuple[UUID, list[UUID]]]:
-    """The longest due rows of all tenants, at most `limit`, by tenant. Needs no scope; others may claim them first."""
+def find_due_deliveries(*, now: dt.datetime, limit: int) -> list[tuple[UUID, list[UUID]]]:
+    """The longest due deliveries of all tenants, at most `limit`, by tenant. Others may claim them first."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT tenant_id, ids FROM {queue.due_function}(%s, %s)", [now, limit])  # noqa: S608
+        cursor.execute("SELECT tenant_id, ids FROM events_deliveries_due(%s, %s)", [now, limit])
+        return list(cursor.fetchall())
+
+
+def find_due_mail(*, now: dt.datetime, senders: int, limit: int) -> list[tuple[UUID, list[UUID]]]:
+    """At most `senders` tenants that have mail due, longest due first, each with at most `limit` ids.
+
+    Tenants whose mail is being sent right now are left out. Others may claim the mails first.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, ids FROM events_mail_due_by_tenant(%s, %s, %s)", [now, senders, limit])
         return list(cursor.fetchall())
 
 
@@ -94,6 +101,13 @@ def claim(queue: Queue, ids: Sequence[UUID], *, now: dt.datetime, lease: dt.time
 
     Rows that were abandoned in their last attempt are given up instead.
     """
+    return claim_or_give_up(queue, ids, now=now, lease=lease)[0]
+
+
+def claim_or_give_up(
+    queue: Queue, ids: Sequence[UUID], *, now: dt.datetime, lease: dt.timedelta
+) -> tuple[list[Claim], list[UUID]]:
+    """As `claim`, and the ids of the rows that were given up."""
     until = now + lease
     with connection.cursor() as cursor:
         cursor.execute(
@@ -124,8 +138,9 @@ def claim(queue: Queue, ids: Sequence[UUID], *, now: dt.datetime, lease: dt.time
                 "abandoned": ABANDONED,
             },
         )
-        claims = [Claim(*row) for row in cursor.fetchall() if row[1] is not None]
-    return sorted(claims, key=lambda claimed: claimed.id)
+        rows = cursor.fetchall()
+    claims = [Claim(*row) for row in rows if row[1] is not None]
+    return sorted(claims, key=lambda claimed: claimed.id), sorted(row[0] for row in rows if row[1] is None)
 
 
 def hold(queue: Queue, claimed: Claim) -> bool:
@@ -167,6 +182,27 @@ def record_failure(queue: Queue, claimed: Claim, *, at: dt.datetime, error: str,
         [queue.waiting, error[:MAX_ERROR_CHARACTERS], at, pause],
     )  # fmt: skip
     return queue.waiting if recorded else None
+
+
+def begin_again(queue: Queue, row_id: UUID, *, now: dt.datetime) -> bool:
+    """Open work that was given up once more, with all its attempts; False when it has not been given up."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {queue.table} SET status = %s, attempts = 0, next_attempt_at = %s "  # noqa: S608
+            "WHERE id = %s AND status = %s",
+            [queue.waiting, now, row_id, queue.given_up],
+        )
+        return bool(cursor.rowcount == 1)
+
+
+def postpone(queue: Queue, *, tenant_id: UUID, until: dt.datetime) -> None:
+    """Leave what waits for this tenant alone until then; no attempt is counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {queue.table} SET next_attempt_at = %s "  # noqa: S608
+            "WHERE tenant_id = %s AND status = %s AND next_attempt_at < %s",
+            [until, tenant_id, queue.waiting, until],
+        )
 
 
 def hand_back(queue: Queue, claims: Sequence[Claim], *, at: dt.datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.authentication import BaseAuthentication
@@ -14,6 +15,7 @@ from common.ids import InvalidId, decode_id, encode_id
 from common.prefixes import TENANT
 from tenants.identity import Caller, service_caller, staff_caller, token_user
 from tenants.scope import ensure_alive
+from tenants.services.second_factors import has_shown_second_factor
 
 _MAX_SECRET = 256
 
@@ -80,6 +82,8 @@ def _session_caller(request: Request) -> Caller:
     user = getattr(plain, "user", None)
     if user is None or not user.is_authenticated or not user.is_active:
         raise AuthenticationRequired()
+    if settings.REQUIRE_MFA and not has_shown_second_factor(plain):
+        raise Forbidden("This session has not shown a second factor. Open /admin/ and show it first.")
     refused: Any = _CsrfCheck(lambda _: None).process_view(plain, None, (), {})  # type: ignore[arg-type]
     if refused:
         raise Forbidden("A session needs a CSRF token for this request.")

@@ -8,7 +8,8 @@ from common.clock import format_instant
 from common.ids import encode_id
 from common.prefixes import AUDIT_ENTRY, JOB
 from tenants.api.changes import difference, entity_id
-from tenants.models import AuditEntry, Job, TenantSettings
+from tenants.models import AuditEntry, Job, Logo, TenantSettings
+from tenants.selectors import find_logo
 
 
 def settings_body(settings: TenantSettings) -> dict[str, Any]:
@@ -33,8 +34,23 @@ def settings_body(settings: TenantSettings) -> dict[str, Any]:
             "passwordSet": settings.smtp_password_encrypted is not None,
             "from": settings.smtp_from,
         },
+        "emailInvoices": settings.email_invoices,
         "prorationPolicy": settings.proration_policy,
+        "paymentInstructions": settings.payment_instructions,
+        "invoiceTexts": {
+            language: {name: texts.get(name) for name in ("intro", "footer", "paymentInstructions")}
+            for language, texts in sorted(settings.invoice_texts.items())
+        },
+        "brandColor": settings.brand_color,
+        "logo": _logo(find_logo(tenant_id=settings.tenant_id, logo_id=settings.logo_id)),
     }
+
+
+def _logo(logo: Logo | None) -> dict[str, Any] | None:
+    """What the logo is; the picture itself is not part of any answer."""
+    if logo is None:
+        return None
+    return {"sha256": logo.sha256, "mediaType": logo.media_type, "width": logo.width, "height": logo.height}
 
 
 def audit_body(entry: AuditEntry) -> dict[str, Any]:

@@ -20,6 +20,13 @@ from common.api.fields import (
 )
 from common.api.places import LocaleField, TimeZoneField
 from common.api.serializers import InputSerializer
+from tenants.api.branding import (
+    ColorField,
+    InvoiceTextOutput,
+    InvoiceTextsField,
+    LogoField,
+    LogoOutput,
+)
 from tenants.context import ActorType
 from tenants.enums import AuditOutcome, JobStatus, ProrationPolicy
 
@@ -73,7 +80,12 @@ class SettingsInput(InputSerializer):
     vat_id = TextField(max_length=64, required=False, allow_null=True)
     locale = LocaleField(required=False)
     smtp = SmtpInput(partial=True, required=False, allow_null=True)
+    email_invoices = BooleanField(required=False)
     proration_policy = ChoiceField(ProrationPolicy.choices, required=False)
+    payment_instructions = TextField(max_length=2000, multiline=True, required=False, allow_null=True)
+    invoice_texts = InvoiceTextsField(required=False)
+    brand_color = ColorField(required=False, allow_null=True)
+    logo = LogoField(required=False, allow_null=True)
 
 
 class SmtpOutput(serializers.Serializer[Any]):
@@ -105,7 +117,12 @@ class SettingsOutput(serializers.Serializer[Any]):
     vat_id = serializers.CharField(allow_null=True)
     locale = serializers.CharField()
     smtp = SmtpOutput()
+    email_invoices = serializers.BooleanField()
     proration_policy = serializers.ChoiceField(ProrationPolicy.choices)
+    payment_instructions = serializers.CharField(allow_null=True)
+    invoice_texts = serializers.DictField(child=InvoiceTextOutput())
+    brand_color = serializers.CharField(allow_null=True)
+    logo = LogoOutput(allow_null=True)
 
 
 class ActorOutput(serializers.Serializer[Any]):

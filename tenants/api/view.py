@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,6 +21,7 @@ from rest_framework.views import APIView
 
 from common.api.filters import parse_filters
 from common.api.operation import Operation, operation_of
+from common.api.origin import client_address
 from common.api.pagination import PAGE_PARAMETERS, envelope, page, read_limit
 from common.api.parsing import parse_json, read_body, require_json
 from common.api.rendering import body_response, dumps
@@ -37,6 +39,7 @@ from tenants.models import TenantSettings
 from tenants.scope import tenant_scope
 from tenants.scopes import ANY_READ
 from tenants.selectors import get_settings
+from tenants.writers import writers
 
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -205,7 +208,11 @@ class TenantView(APIView):
         return key
 
     def run(self, call: Call, key: str | None) -> HttpResponse:
-        """Validate, guard and run the handler in one transaction."""
+        """Validate, guard and run the handler in one transaction; what changes something waits for its turn."""
+        with writers.turn() if call.request.method in _MUTATING else nullcontext():
+            return self._run(call, key)
+
+    def _run(self, call: Call, key: str | None) -> HttpResponse:
         method = "get" if call.request.method == "HEAD" else (call.request.method or "get").lower()
         handler: Callable[..., Answer] = getattr(self, method)
         if key is None:
@@ -216,13 +223,15 @@ class TenantView(APIView):
             with tenant_scope(call.context):
                 self.validate(call)
                 return self.guarded(call, key, handler)
-        except IntegrityError as collision:
-            if not idempotency.is_key_collision(collision):
+        except IntegrityError as refused:
+            if not idempotency.is_key_collision(refused):
                 raise
+            collision = refused
         with tenant_scope(call.context):
             stored = idempotency.find_answer(guard_of(call, key), now=SystemClock().now())
-            assert stored is not None, "the key collided with a committed row"
-            return replay(stored)
+        if stored is None:
+            raise collision  # with a key that stands inside the request
+        return replay(stored)
 
     def validate(self, call: Call) -> None:
         """Fill `call.data` and refuse unknown query parameters."""
@@ -299,12 +308,3 @@ def found(row: Model | None) -> Any:
     if row is None:
         raise NotFound()
     return row
-
-
-def client_address(request: HttpRequest) -> str:
-    """The caller's address: the peer's, or what the last `TRUSTED_PROXIES` proxies say."""
-    hops = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-    trusted: int = settings.TRUSTED_PROXIES
-    if trusted and len(hops) >= trusted:
-        return str(hops[-trusted])[:45]
-    return str(request.META.get("REMOTE_ADDR", ""))[:45]

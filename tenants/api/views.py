@@ -24,9 +24,11 @@ class SettingsView(TenantView):
 
     @operation(
         "settings:write", "Update the settings", answers={200: SettingsOutput}, body=SettingsInput, partial=True,
+        refusals={422: ["invalid_logo"]},
         description=(
             "What is not given stays. `address` is replaced as a whole; of `smtp` only the given parts change, and "
-            "null clears it."
+            "null clears it. `invoiceTexts` are replaced as a whole; `logo` takes a PNG or JPEG picture in Base64, at "
+            "most 256 KiB and 2,000 by 2,000 pixels. Documents that are issued already keep what they had."
         ),
     )  # fmt: skip
     def patch(self, call: Call) -> Answer:

@@ -14,6 +14,7 @@ from common.ids import new_id
 from tenants.enums import Role
 from tenants.isolation import Audited, TenantForeignKey, TenantIsolation, TenantKey
 from tenants.models.base import TenantOwned, Timestamped
+from tenants.scopes import covers
 
 
 class UserManager(BaseUserManager["User"]):
@@ -31,12 +32,26 @@ class User(AbstractBaseUser, Timestamped):
 
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
+    # Of the tenant they work in during this request; the back office's middleware sets them.
+    scopes: frozenset[str] = frozenset()
 
     class Meta:
         constraints = [models.CheckConstraint(name="user_email_lower_case", condition=Q(email=Lower("email")))]
 
     def __str__(self) -> str:
         return self.email
+
+    def get_full_name(self) -> str:
+        """For pages."""
+        return self.name
+
+    def has_perm(self, permission: str, row: object = None) -> bool:
+        """Whether their role in the tenant of this request has a scope (`invoices:write`); there are no groups."""
+        return self.is_active and covers(self.scopes, permission)
+
+    def has_module_perms(self, label: str) -> bool:
+        """Pages ask for scopes, not for apps."""
+        return bool(self.scopes)
 
 
 class StaffToken(Timestamped):

@@ -75,12 +75,21 @@ class TenantSettings(TenantOwned, Timestamped):
     smtp_user = models.CharField(max_length=255, null=True)  # noqa: DJ001
     smtp_password_encrypted = models.TextField(null=True)  # noqa: DJ001
     smtp_from = models.CharField(max_length=320, null=True)  # noqa: DJ001
+    email_invoices = models.BooleanField(default=True, db_default=True)  # each invoice goes to its buyer when finalised
+    # How documents look and what stands on them beside their content. `SettingsSnapshot` keeps each version of it.
+    payment_instructions = models.CharField(max_length=2000, null=True)  # noqa: DJ001
+    invoice_texts = models.JSONField(default=dict)  # by language: intro, footer, paymentInstructions
+    brand_color = models.CharField(max_length=7, null=True)  # noqa: DJ001
+    logo = models.ForeignKey(
+        "tenants.Logo", on_delete=models.PROTECT, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
     version = models.IntegerField(default=1)
 
     class Meta:
         constraints = [
             TenantIsolation(name="settings_isolation"),
             TenantForeignKey(field="tenant", name="settings_tenant"),
+            TenantForeignKey(field="logo", name="settings_logo"),
             Audited(
                 name="settings_audit",
                 entity="settings",
@@ -93,6 +102,10 @@ class TenantSettings(TenantOwned, Timestamped):
             models.CheckConstraint(name="settings_retention_positive", condition=Q(data_retention_days__gte=1)),
             models.CheckConstraint(name="settings_terms_range", condition=Q(payment_terms_days__range=(0, 365))),
             models.CheckConstraint(name="settings_currency_shape", condition=Q(default_currency__regex="^[A-Z]{3}$")),
+            models.CheckConstraint(
+                name="settings_brand_color_shape",
+                condition=Q(brand_color__isnull=True) | Q(brand_color__regex="^#[0-9a-f]{6}$"),
+            ),
             models.CheckConstraint(name="settings_smtp_port_range", condition=Q(smtp_port__range=(1, 65_535))),
             models.CheckConstraint(
                 name="settings_proration_known", condition=Q(proration_policy__in=ProrationPolicy.values)

@@ -8,11 +8,14 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from common.errors import NotFound
 from common.ids import new_id
 from tenants.context import Actor, ActorType, Context
+from tenants.enums import TenantCommand, TenantStatus
 from tenants.errors import ApplicationExists, InvalidSlug, TenantExists
 from tenants.models import Application, Tenant, TenantSettings
 from tenants.scope import tenant_scope
+from tenants.transitions import apply_tenant_transition
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # as the constraint tenant_slug_shape says
 
@@ -46,3 +49,31 @@ def create_application(*, tenant_id: UUID, slug: str, name: str, at: dt.datetime
             return Application.objects.create(tenant_id=tenant_id, slug=slug, name=name, created_at=at, updated_at=at)
     except IntegrityError as taken:
         raise ApplicationExists(f"An application with the slug {slug!r} exists already.") from taken
+
+
+def rename_tenant(*, tenant_id: UUID, name: str, at: dt.datetime) -> Tenant:
+    """Another name for people; the slug stays. In the tenant's scope. Raises `NotFound`."""
+    tenant = _locked(tenant_id)
+    if tenant.name != name:
+        tenant.name, tenant.updated_at = name, at
+        tenant.save(update_fields=["name", "updated_at"])
+    return tenant
+
+
+def set_tenant_suspended(*, tenant_id: UUID, suspended: bool, at: dt.datetime) -> Tenant:
+    """Refuse the tenant's keys and members, or let them in again; again changes nothing. Raises `NotFound`.
+
+    Processes that have the tenant's key in hand refuse it with its next statement.
+    """
+    tenant = _locked(tenant_id)
+    if (tenant.status == TenantStatus.SUSPENDED) != suspended:
+        apply_tenant_transition(tenant, TenantCommand.SUSPEND if suspended else TenantCommand.RESUME, at=at)
+        tenant.save(update_fields=["status", "updated_at"])
+    return tenant
+
+
+def _locked(tenant_id: UUID) -> Tenant:
+    tenant = Tenant.objects.select_for_update().filter(id=tenant_id).first()
+    if tenant is None:
+        raise NotFound("This tenant does not exist.")
+    return tenant

@@ -12,6 +12,7 @@ from tenants.keyring import EncryptedColumn, encrypted_columns, keyring
 from tenants.management.base import TenantCommand, positive
 from tenants.scope import tenant_scope
 from tenants.services.rotation import rotate_batch
+from tenants.services.second_factors import rotate_second_factors
 
 _SHOWN = 20
 
@@ -51,6 +52,25 @@ class Command(TenantCommand):
             "keyId": keyring().current_key_id,
             "unreadable": unreadable,
         }
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """All tenants, and without `--tenant` the second factors of staff, who belong to none."""
+        named, dry_run = options["tenant"], options["dry_run"]
+        result = super().run(**options)
+        if named:
+            return result
+        rotated, unreadable = rotate_second_factors(dry_run=dry_run)
+        factors = {"rotated": rotated, "dryRun": dry_run, "unreadable": unreadable}
+        return {**result, "ok": result["ok"] and not unreadable, "secondFactors": factors}
+
+    def describe(self, result: Mapping[str, Any]) -> str:
+        """A line for the second factors, besides."""
+        lines = super().describe(result)
+        factors = result.get("secondFactors")
+        if factors is None:
+            return lines
+        verdict = "NOT OK" if factors["unreadable"] else "ok"
+        return f"{lines}\nSecond factors of staff: {verdict}. {self.describe_tenant(factors)}"
 
     def describe_tenant(self, result: Mapping[str, Any]) -> str:
         """In words."""
