@@ -1,0 +1,1 @@
+"""Shapes of accounting on the wire, one file per kind of object."""
