@@ -25,6 +25,18 @@ class CustomerInUse(Conflict):
         super().__init__(text)
 
 
+class CustomerHeld(Conflict):
+    """409: the data of the customer may not be erased yet. The message gives the reasons of all blockers."""
+
+    code = "customer_held"
+    message = "The data of this customer may not be erased yet."
+
+    def __init__(self, reasons: Sequence[str] = ()) -> None:
+        text = f"The data of this customer may not be erased yet: {'; '.join(reasons)}." if reasons else None
+        super().__init__(text)
+        self.reasons = list(reasons)
+
+
 class CustomerExists(AlreadyExists):
     """409: another customer of the tenant has this externalId."""
 
@@ -38,3 +50,129 @@ class CustomerMismatch(RuleViolation):
 
     code = "customer_mismatch"
     message = "userId and customerId name two different customers."
+
+
+class FeatureExists(AlreadyExists):
+    """409: another feature of the application, or another global one, has this key."""
+
+    def __init__(self) -> None:
+        text = "A feature with this key already exists."
+        super().__init__(text, details=[Problem("key", "already_exists", text)])
+
+
+class FeatureArchived(Conflict):
+    """409: the feature is archived. `path` names the field that asked for it."""
+
+    code = "feature_archived"
+    message = "The feature is archived."
+
+    def __init__(self, paths: Sequence[str] = ()) -> None:
+        super().__init__(details=[Problem(path, self.code, self.message) for path in paths])
+
+
+class FeatureInUse(Conflict):
+    """409: plans, prices or something of a higher app refer to the feature. The message gives the reasons."""
+
+    code = "feature_in_use"
+    message = "The feature is in use and cannot be deleted. Archive it instead."
+
+    def __init__(self, reasons: Sequence[str] = ()) -> None:
+        text = f"The feature cannot be deleted: {'; '.join(reasons)}. Archive it instead." if reasons else None
+        super().__init__(text)
+
+
+class FeatureNotCounted(RuleViolation):
+    """422: a price is charged for how much of a feature is used, and of this one nothing is counted."""
+
+    code = "feature_not_counted"
+    message = "A feature of the type boolean has no quantity that a price could charge for."
+
+    def __init__(self, path: str) -> None:
+        super().__init__(details=[Problem(path, self.code, self.message)])
+
+
+class PriceInUse(Conflict):
+    """409: the price is used, so that only `active` and `metadata` still change. `details` name the others."""
+
+    code = "price_in_use"
+    message = "The price is in use. Only active and metadata can change; make a new price for other terms."
+
+    def __init__(self, paths: Sequence[str] = ()) -> None:
+        super().__init__(details=[Problem(path, self.code, "This does not change any more.") for path in paths])
+
+
+class PriceInactive(RuleViolation):
+    """422: a price that is not active enters nothing new."""
+
+    code = "price_inactive"
+    message = "The price is not active."
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(details=[Problem(path, self.code, self.message) for path in paths])
+
+
+class ApplicationMismatch(RuleViolation):
+    """422: a plan grants global features and those of its own application, and this one is of another."""
+
+    code = "application_mismatch"
+    message = "The feature belongs to another application than the plan."
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(details=[Problem(path, self.code, self.message) for path in paths])
+
+
+class PlanExists(AlreadyExists):
+    """409: another plan of the application, or another global one, has this slug."""
+
+    def __init__(self) -> None:
+        text = "A plan with this slug already exists."
+        super().__init__(text, details=[Problem("slug", "already_exists", text)])
+
+
+class PlanArchived(Conflict):
+    """409: the plan is over; it gets no versions and does not change."""
+
+    code = "plan_archived"
+    message = "The plan is archived."
+
+
+class PlanPublished(Conflict):
+    """409: the plan was published: only name, description and metadata still change. `details` name the rest."""
+
+    code = "plan_published"
+    message = "The plan is published. Only name, description and metadata change; a new version changes the rest."
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(details=[Problem(path, self.code, "A new version changes this.") for path in paths])
+
+
+class PlanInUse(Conflict):
+    """409: the plan was published, or something of a higher app refers to it. The message gives the reasons."""
+
+    code = "plan_in_use"
+    message = "The plan is in use and cannot be deleted. Archive it instead."
+
+    def __init__(self, reasons: Sequence[str] = ()) -> None:
+        text = f"The plan cannot be deleted: {'; '.join(reasons)}. Archive it instead." if reasons else None
+        super().__init__(text)
+
+
+class VersionPublished(Conflict):
+    """409: the version was published before; it never changes and is not published again."""
+
+    code = "version_published"
+    message = "The version was published before. Make a new version."
+
+
+class VersionNotPublished(Conflict):
+    """409: what was never published cannot be deactivated."""
+
+    code = "version_not_published"
+    message = "The version is a draft. There is nothing to deactivate."
+
+
+class VersionOverlap(Conflict):
+    """409: two versions of a plan would be in force at the same time, or what has been in force would change."""
+
+    code = "version_overlap"
+    message = "Another version of the plan is in force in this time."

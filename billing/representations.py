@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from billing.models import Customer, Payment, Product
-from billing.selectors import customer_balance
+from billing.models import Customer, Feature, Payment, Plan, PlanFeature, PlanVersion, Price, Product
+from billing.selectors import standing_version
 from common.clock import format_instant
 from common.ids import encode_id
-from common.prefixes import CUSTOMER, INVOICE, PAYMENT, PRODUCT
+from common.prefixes import APPLICATION, CUSTOMER, FEATURE, INVOICE, PAYMENT, PLAN, PLAN_VERSION, PRICE, PRODUCT
 
 
-def customer_body(customer: Customer) -> dict[str, Any]:
-    """The object `customer`."""
+def customer_body(customer: Customer, *, balance: int) -> dict[str, Any]:
+    """The object `customer`; `balance` is what they owe, in minor units, and negative what they are owed."""
     return {
         "id": encode_id(CUSTOMER, customer.id),
         "object": "customer",
@@ -26,7 +27,7 @@ def customer_body(customer: Customer) -> dict[str, Any]:
         "vatId": customer.vat_id,
         "vatStatus": customer.vat_status,
         "taxExempt": customer.tax_exempt,
-        "balance": customer_balance(customer),
+        "balance": balance,
         "testClockId": None,
         "erasedAt": format_instant(customer.erased_at) if customer.erased_at else None,
         "metadata": customer.metadata,
@@ -52,6 +53,138 @@ def product_body(product: Product) -> dict[str, Any]:
         "metadata": product.metadata,
         "createdAt": format_instant(product.created_at),
         "updatedAt": format_instant(product.updated_at),
+    }
+
+
+def feature_body(feature: Feature) -> dict[str, Any]:
+    """The object `feature`."""
+    return {
+        "id": encode_id(FEATURE, feature.id),
+        "object": "feature",
+        "key": feature.key,
+        "name": feature.name,
+        "type": feature.type,
+        "status": feature.status,
+        "applicationId": encode_id(APPLICATION, feature.application_id) if feature.application_id else None,
+        "meterId": None,
+        "defaultLimit": feature.default_limit,
+        "unit": feature.unit,
+        "metadata": feature.metadata,
+        "createdAt": format_instant(feature.created_at),
+        "updatedAt": format_instant(feature.updated_at),
+    }
+
+
+def price_body(price: Price) -> dict[str, Any]:
+    """The object `price`: what its model does not know is null."""
+    terms = price.definition
+    return {
+        "id": encode_id(PRICE, price.id),
+        "object": "price",
+        "productId": encode_id(PRODUCT, price.product_id),
+        "featureId": encode_id(FEATURE, price.feature_id) if price.feature_id else None,
+        "meterId": None,
+        "currency": price.currency,
+        "interval": terms.get("interval"),
+        "intervalCount": terms.get("intervalCount"),
+        "model": terms["model"],
+        "unitAmount": _number(terms.get("unitAmount")),
+        "tiers": [_tier_body(tier) for tier in terms["tiers"]] if "tiers" in terms else None,
+        "packageSize": terms.get("packageSize"),
+        "rate": terms.get("rate"),
+        "fixedAmount": _number(terms.get("fixedAmount")),
+        "freeUnits": terms.get("freeUnits"),
+        "perTransactionMin": _number(terms.get("perTransactionMin")),
+        "perTransactionMax": _number(terms.get("perTransactionMax")),
+        "includedUnits": terms.get("includedUnits"),
+        "minimumSpend": terms.get("minimumSpend"),
+        "maximumSpend": terms.get("maximumSpend"),
+        "billing": terms["billing"],
+        "taxBehavior": terms["taxBehavior"],
+        "taxCode": price.tax_code,
+        "active": price.active,
+        "usedAt": format_instant(price.used_at) if price.used_at else None,
+        "metadata": price.metadata,
+        "createdAt": format_instant(price.created_at),
+        "updatedAt": format_instant(price.updated_at),
+    }
+
+
+def _tier_body(tier: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "upTo": tier["upTo"],
+        "unitAmount": _number(tier.get("unitAmount")),
+        "flatAmount": _number(tier["flatAmount"]),
+        "rate": tier.get("rate"),
+    }
+
+
+def _number(text: str | None) -> int | str | None:
+    """An amount that is whole as an integer, like all amounts; below a minor unit as the decimal string it is."""
+    return int(text) if text is not None and "." not in text else text
+
+
+def plan_body(plan: Plan) -> dict[str, Any]:
+    """The object `plan`, as `selectors.plans` has read it: with the terms of the version that stands for it."""
+    version = standing_version(plan)
+    return {
+        "id": encode_id(PLAN, plan.id),
+        "object": "plan",
+        "name": plan.name,
+        "slug": plan.slug,
+        "description": plan.description,
+        "applicationId": encode_id(APPLICATION, plan.application_id) if plan.application_id else None,
+        "status": plan.status,
+        "multiple": plan.multiple,
+        "version": version.number,
+        "versionId": encode_id(PLAN_VERSION, version.id),
+        **_terms_body(version),
+        "metadata": plan.metadata,
+        "createdAt": format_instant(plan.created_at),
+        "updatedAt": format_instant(plan.updated_at),
+    }
+
+
+def plan_version_body(version: PlanVersion) -> dict[str, Any]:
+    """The object `planVersion`, as `selectors.plan_versions` has read it."""
+    times = {
+        "startsAt": version.starts_at, "endsAt": version.ends_at, "publishedAt": version.published_at,
+        "deactivatedAt": version.deactivated_at,
+    }  # fmt: skip
+    return {
+        "id": encode_id(PLAN_VERSION, version.id),
+        "object": "planVersion",
+        "planId": encode_id(PLAN, version.plan_id),
+        "version": version.number,
+        "status": version.status,
+        "name": version.name,
+        "description": version.description,
+        **_terms_body(version),
+        **{name: format_instant(at) if at else None for name, at in times.items()},
+        "deactivationReason": version.deactivation_reason,
+        "metadata": version.metadata,
+        "createdAt": format_instant(version.created_at),
+        "updatedAt": format_instant(version.updated_at),
+    }
+
+
+def _terms_body(version: PlanVersion) -> dict[str, Any]:
+    return {
+        "currency": version.currency,
+        "trialDays": version.trial_days,
+        "prices": [encode_id(PRICE, one.price_id) for one in version.prices.all()],
+        "features": [_granted_body(one) for one in version.features.all()],
+        "minimumCommitment": version.minimum_commitment,
+    }
+
+
+def _granted_body(granted: PlanFeature) -> dict[str, Any]:
+    return {
+        "featureId": encode_id(FEATURE, granted.feature_id),
+        "featureKey": granted.feature.key,
+        "limit": granted.limit,
+        "softLimit": granted.soft_limit,
+        "resetPeriod": granted.reset_period,
     }
 
 

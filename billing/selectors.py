@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from billing.models import Customer, Payment, Product
+from accounting.selectors import wallets
+from billing.enums import VersionStatus
+from billing.models import Customer, Feature, Payment, Plan, PlanFeature, PlanPrice, PlanVersion, Price, Product
 from common.errors import NotFound
+from tenants.models import TenantSettings
 
 
 def customers(*, tenant_id: UUID, condition: Q | None = None) -> QuerySet[Customer]:
     """The tenant's customers that meet `condition`, in no particular order."""
     return Customer.objects.filter(condition or Q(), tenant_id=tenant_id)
+
+
+def customer_names(*, tenant_id: UUID, customer_ids: Collection[UUID]) -> dict[UUID, str]:
+    """What customers are called: name, e-mail address or the id of the caller. Those with none of these are missing."""
+    rows = customers(tenant_id=tenant_id, condition=Q(id__in=customer_ids))
+    found = rows.values_list("id", "name", "email", "external_id")
+    named = ((key, name or email or external_id) for key, name, email, external_id in found)
+    return {key: name for key, name in named if name}
 
 
 def get_customer(*, tenant_id: UUID, customer_id: UUID, path: str | None = None) -> Customer:
@@ -35,13 +49,23 @@ def lock_customer(*, tenant_id: UUID, customer_id: UUID) -> Customer:
     return customer
 
 
-def hold_customer(*, tenant_id: UUID, customer_id: UUID) -> bool:
-    """Keep a customer from being deleted until the transaction ends, as a row that refers to it does; False if gone."""
+def hold_customer(*, tenant_id: UUID, customer_id: UUID) -> int | None:
+    """Keep a customer from being deleted or erased until the transaction ends, as a row that refers to it does.
+
+    Returns the version that is held, or None when the customer is gone: what was read before may be older.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT 1 FROM billing_customer WHERE tenant_id = %s AND id = %s FOR KEY SHARE", [tenant_id, customer_id]
+            "SELECT version FROM billing_customer WHERE tenant_id = %s AND id = %s FOR KEY SHARE",
+            [tenant_id, customer_id],
         )
-        return cursor.fetchone() is not None
+        row = cursor.fetchone()
+        return int(row[0]) if row else None
+
+
+def find_customer(*, tenant_id: UUID, customer_id: UUID) -> Customer | None:
+    """One customer, or None."""
+    return customers(tenant_id=tenant_id).filter(id=customer_id).first()
 
 
 def find_customer_by_external_id(*, tenant_id: UUID, external_id: str) -> Customer | None:
@@ -49,12 +73,28 @@ def find_customer_by_external_id(*, tenant_id: UUID, external_id: str) -> Custom
     return customers(tenant_id=tenant_id).filter(external_id=external_id).first()
 
 
-def customer_balance(customer: Customer) -> int:
-    """What the customer owes, in minor units of their currency; negative when the tenant owes them.
+def customers_with_balance(*, tenant_id: UUID, condition: Q | None = None) -> QuerySet[Customer]:
+    """The same customers, each with `owed`: what stands in the wallet in their currency, else in the tenant's."""
+    usual = TenantSettings.objects.filter(tenant_id=tenant_id).values("default_currency")
+    currency = Coalesce(OuterRef("currency"), Subquery(usual))
+    wallet = wallets(tenant_id=tenant_id, customer_id=OuterRef("id"), currency=currency)
+    return customers(tenant_id=tenant_id, condition=condition).annotate(owed=Subquery(wallet.values("balance__posted")))
 
-    The customer accounts of the accounting app will answer this; until a customer has one it is 0.
+
+def get_customer_with_balance(*, tenant_id: UUID, customer_id: UUID) -> Customer:
+    """One of them. Raises `NotFound`."""
+    customer = customers_with_balance(tenant_id=tenant_id).filter(id=customer_id).first()
+    if customer is None:
+        raise NotFound()
+    return customer
+
+
+def customer_balance(customer: Customer) -> int:
+    """What the customer owes, in minor units of their currency or the tenant's; negative when the tenant owes them.
+
+    Only what `customers_with_balance` has read knows.
     """
-    return 0
+    return -(customer.owed or 0)  # type: ignore[attr-defined]
 
 
 def products(*, tenant_id: UUID, condition: Q | None = None) -> QuerySet[Product]:
@@ -84,3 +124,116 @@ def get_payment(*, tenant_id: UUID, payment_id: UUID) -> Payment:
     if payment is None:
         raise NotFound()
     return payment
+
+
+def features(*, tenant_id: UUID, condition: Q | None = None) -> QuerySet[Feature]:
+    """The tenant's features that meet `condition`, in no particular order."""
+    return Feature.objects.filter(condition or Q(), tenant_id=tenant_id)
+
+
+def get_feature(*, tenant_id: UUID, feature_id: UUID, path: str | None = None) -> Feature:
+    """One feature. Raises `NotFound`, which names `path` where a body named the feature."""
+    feature = features(tenant_id=tenant_id).filter(id=feature_id).first()
+    if feature is None:
+        raise NotFound(path=path)
+    return feature
+
+
+def lock_feature(*, tenant_id: UUID, feature_id: UUID) -> Feature:
+    """One feature, held against other changes until the transaction ends. Raises `NotFound`."""
+    feature = features(tenant_id=tenant_id).filter(id=feature_id).select_for_update(no_key=True).first()
+    if feature is None:
+        raise NotFound()
+    return feature
+
+
+def prices(*, tenant_id: UUID, condition: Q | None = None) -> QuerySet[Price]:
+    """The tenant's prices that meet `condition`, in no particular order."""
+    return Price.objects.filter(condition or Q(), tenant_id=tenant_id)
+
+
+def get_price(*, tenant_id: UUID, price_id: UUID, path: str | None = None) -> Price:
+    """One price. Raises `NotFound`, which names `path` where a body named the price."""
+    price = prices(tenant_id=tenant_id).filter(id=price_id).first()
+    if price is None:
+        raise NotFound(path=path)
+    return price
+
+
+def lock_price(*, tenant_id: UUID, price_id: UUID) -> Price:
+    """One price, held against other changes until the transaction ends. Raises `NotFound`."""
+    price = prices(tenant_id=tenant_id).filter(id=price_id).select_for_update(no_key=True).first()
+    if price is None:
+        raise NotFound()
+    return price
+
+
+def plans(*, tenant_id: UUID, at: dt.datetime, condition: Q | None = None) -> QuerySet[Plan]:
+    """The tenant's plans that meet `condition`, in no particular order, each with the version that stands for it."""
+    of_plan = PlanVersion.objects.filter(tenant_id=tenant_id, plan_id=OuterRef("plan_id"))
+    chosen = Coalesce(
+        Subquery(of_plan.filter(in_force_at(at)).values("id")[:1]),
+        Subquery(of_plan.order_by("-number").values("id")[:1]),
+    )
+    standing = _with_content(PlanVersion.objects.filter(tenant_id=tenant_id, id=chosen))
+    found = Plan.objects.filter(condition or Q(), tenant_id=tenant_id)
+    return found.prefetch_related(Prefetch("versions", queryset=standing, to_attr="standing"))
+
+
+def standing_version(plan: Plan) -> PlanVersion:
+    """The version in force, else the latest. Only what `plans` has read knows."""
+    version: PlanVersion = plan.standing[0]  # type: ignore[attr-defined]
+    return version
+
+
+def get_plan(*, tenant_id: UUID, plan_id: UUID, at: dt.datetime, path: str | None = None) -> Plan:
+    """One of them. Raises `NotFound`, which names `path` where a body named the plan."""
+    plan = plans(tenant_id=tenant_id, at=at).filter(id=plan_id).first()
+    if plan is None:
+        raise NotFound(path=path)
+    return plan
+
+
+def require_plan(*, tenant_id: UUID, plan_id: UUID) -> None:
+    """Raises `NotFound` when there is no such plan."""
+    if not Plan.objects.filter(tenant_id=tenant_id, id=plan_id).exists():
+        raise NotFound()
+
+
+def lock_plan(*, tenant_id: UUID, plan_id: UUID) -> Plan:
+    """One plan, held against other changes of it and its versions until the transaction ends. Raises `NotFound`."""
+    plan = Plan.objects.filter(tenant_id=tenant_id, id=plan_id).select_for_update(no_key=True).first()
+    if plan is None:
+        raise NotFound()
+    return plan
+
+
+def in_force_at(at: dt.datetime) -> Q:
+    """The versions whose window holds `at`: of each plan at most one."""
+    return ~Q(status=VersionStatus.DRAFT) & Q(starts_at__lte=at) & (Q(ends_at__isnull=True) | Q(ends_at__gt=at))
+
+
+def plan_versions(*, tenant_id: UUID, plan_id: UUID, condition: Q | None = None) -> QuerySet[PlanVersion]:
+    """The versions of a plan that meet `condition`, in no particular order, with what they charge and grant."""
+    return _with_content(PlanVersion.objects.filter(condition or Q(), tenant_id=tenant_id, plan_id=plan_id))
+
+
+def get_plan_version(*, tenant_id: UUID, plan_id: UUID, version: int | UUID) -> PlanVersion:
+    """One of them, by its number or its id. Raises `NotFound`."""
+    named = Q(number=version) if isinstance(version, int) else Q(id=version)
+    found = plan_versions(tenant_id=tenant_id, plan_id=plan_id, condition=named).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def plan_version_in_force(*, tenant_id: UUID, plan_id: UUID, at: dt.datetime) -> PlanVersion | None:
+    """What whoever subscribes at this instant gets; None when nothing is sold then."""
+    return plan_versions(tenant_id=tenant_id, plan_id=plan_id, condition=in_force_at(at)).first()
+
+
+def _with_content(versions: QuerySet[PlanVersion]) -> QuerySet[PlanVersion]:
+    return versions.prefetch_related(
+        Prefetch("prices", queryset=PlanPrice.objects.order_by("position")),
+        Prefetch("features", queryset=PlanFeature.objects.select_related("feature").order_by("position")),
+    )

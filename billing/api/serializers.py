@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from billing.enums import BillingInterval, ProductType, VatStatus
+from billing.patterns import LOCALE, VAT_ID
 from common.api.address import AddressInput, AddressOutput
 from common.api.fields import (
     AmountField,
@@ -19,9 +20,6 @@ from common.api.fields import (
     TextField,
 )
 from common.api.serializers import InputSerializer
-
-LOCALE = r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?"
-VAT_ID = r"[A-Za-z0-9][A-Za-z0-9 ./+*-]{0,62}[A-Za-z0-9+*]"
 
 
 class CustomerChange(InputSerializer):

@@ -1,7 +1,10 @@
 """Models of the billing app, one file per subject."""
 
 from billing.models.customer import Customer
+from billing.models.feature import Feature
 from billing.models.payment import Payment
+from billing.models.plan import Plan, PlanFeature, PlanPrice, PlanVersion
+from billing.models.price import Price
 from billing.models.product import Product
 
-__all__ = ["Customer", "Payment", "Product"]
+__all__ = ["Customer", "Feature", "Payment", "Plan", "PlanFeature", "PlanPrice", "PlanVersion", "Price", "Product"]

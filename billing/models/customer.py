@@ -47,6 +47,19 @@ class Customer(TenantOwned, Timestamped):
                 name="customer_vat_status_known",
                 condition=Q(vat_status__isnull=True) | Q(vat_id__isnull=False, vat_status__in=VatStatus.values),
             ),
+            models.CheckConstraint(
+                name="customer_erased_is_empty",
+                condition=Q(erased_at__isnull=True)
+                | Q(
+                    external_id__isnull=True,
+                    name__isnull=True,
+                    email__isnull=True,
+                    locale__isnull=True,
+                    address__isnull=True,
+                    vat_id__isnull=True,
+                    metadata={},
+                ),
+            ),
         ]
         indexes = [models.Index(fields=["tenant", "email", "id"], name="customer_by_email")]
 

@@ -118,8 +118,8 @@ def resolve_customer(
             raise CustomerMismatch()
     elif external_id is not None:
         known = find_customer_by_external_id(tenant_id=tenant_id, external_id=external_id)
-        while known is None or not hold_customer(tenant_id=tenant_id, customer_id=known.id):
-            # Unknown, or deleted since it was found.
+        while known is None or hold_customer(tenant_id=tenant_id, customer_id=known.id) != known.version:
+            # Unknown, or deleted, changed or erased since it was found.
             known, created = _find_or_create(
                 tenant_id=tenant_id, external_id=external_id, details=details, at=at, trace_id=trace_id
             )
@@ -199,8 +199,8 @@ def _new_vat_status(vat_id: str | None) -> str | None:
 def _announce(customer: Customer, *, at: dt.datetime, trace_id: str) -> None:
     publish(
         DomainEvent(
-            type=CUSTOMER_CREATED, object_type="customer", object_id=customer.id, data=customer_body(customer),
-            occurred_at=at,
+            type=CUSTOMER_CREATED, object_type="customer", object_id=customer.id,
+            data=customer_body(customer, balance=0), occurred_at=at,
         ),
         tenant_id=customer.tenant_id,
         trace_id=trace_id,

@@ -1,4 +1,4 @@
-"""Recording payments."""
+"""Recording payments, and giving back what was paid with credit."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Mapping
 from uuid import UUID
 
-from billing.enums import PaymentStatus
+from billing.enums import PaymentMethodKind, PaymentStatus
 from billing.models import Payment
 
 MANUAL_PROVIDER = "manual"
+CREDIT_PROVIDER = "credit"
+"""Ledger itself: the payment is a use of what stands in the customer's wallet."""
 
 
 def record_manual_payment(
@@ -26,3 +28,22 @@ def record_manual_payment(
         reference=reference, provider=MANUAL_PROVIDER, status=PaymentStatus.SUCCEEDED, paid_at=paid_at,
         metadata=dict(metadata or {}), created_at=at, updated_at=at,
     )  # fmt: skip
+
+
+def record_credit_payment(
+    *, tenant_id: UUID, customer_id: UUID, amount: int, currency: str, at: dt.datetime
+) -> Payment:  # fmt: skip
+    """A payment with the customer's credit, succeeded at once. `amount` is in minor units, at least 1.
+
+    Whoever records it posts the debit of the wallet in the same transaction.
+    """
+    return Payment.objects.create(
+        tenant_id=tenant_id, customer_id=customer_id, amount=amount, currency=currency, method=PaymentMethodKind.CREDIT,
+        provider=CREDIT_PROVIDER, status=PaymentStatus.SUCCEEDED, paid_at=at, created_at=at, updated_at=at,
+    )  # fmt: skip
+
+
+def return_credit_payment(payment: Payment, *, at: dt.datetime) -> None:
+    """Note that a payment with credit, which the caller has locked, went back to the wallet as a whole."""
+    payment.amount_refunded, payment.updated_at = payment.amount, at
+    payment.save(update_fields=["amount_refunded", "updated_at"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from accounting.services.settling_grants import settle_before_reading
 from billing.api.serializers import CustomerChange, CustomerInput, CustomerOutput
 from billing.models import Customer
 from billing.representations import customer_body
-from billing.selectors import customers, get_customer
+from billing.selectors import customer_balance, customers_with_balance, get_customer_with_balance
 from billing.services.customers import create_customer, delete_customer, update_customer
 from common.api.filters import CREATED_AT, text_filter
 from common.api.operation import operation
@@ -26,7 +29,8 @@ class CustomersView(TenantView):
     )
     def get(self, call: Call) -> Answer:
         """Customers, newest first."""
-        return call.listing(customers(tenant_id=call.tenant_id, condition=call.filters()), customer_body)
+        settle_before_reading(tenant_id=call.tenant_id, at=call.at)
+        return call.listing(customers_with_balance(tenant_id=call.tenant_id, condition=call.filters()), _body)
 
     @operation(
         "customers:write",
@@ -38,7 +42,7 @@ class CustomersView(TenantView):
     def post(self, call: Call) -> Answer:
         """A new customer."""
         customer = create_customer(tenant_id=call.tenant_id, at=call.at, trace_id=call.context.trace_id, **call.data)
-        return Answer(201, customer_body(customer), location=location_of(customer))
+        return Answer(201, customer_body(customer, balance=0), location=location_of(customer))
 
 
 class CustomerView(TenantView):
@@ -47,7 +51,10 @@ class CustomerView(TenantView):
     @operation("customers:read", "Get a customer", answers={200: CustomerOutput})
     def get(self, call: Call, id: str) -> Answer:  # noqa: A002
         """One customer."""
-        return Answer(200, customer_body(get_customer(tenant_id=call.tenant_id, customer_id=path_id(CUSTOMER, id))))
+        settle_before_reading(tenant_id=call.tenant_id, at=call.at)
+        return Answer(
+            200, _body(get_customer_with_balance(tenant_id=call.tenant_id, customer_id=path_id(CUSTOMER, id)))
+        )  # fmt: skip
 
     @operation(
         "customers:write",
@@ -59,16 +66,19 @@ class CustomerView(TenantView):
     )
     def patch(self, call: Call, id: str) -> Answer:  # noqa: A002
         """Change what is given; null clears."""
-        customer = update_customer(
-            tenant_id=call.tenant_id, customer_id=path_id(CUSTOMER, id), at=call.at, changes=call.data
-        )
-        return Answer(200, customer_body(customer))
+        customer_id = path_id(CUSTOMER, id)
+        update_customer(tenant_id=call.tenant_id, customer_id=customer_id, at=call.at, changes=call.data)
+        return Answer(200, _body(get_customer_with_balance(tenant_id=call.tenant_id, customer_id=customer_id)))
 
     @operation("customers:write", "Delete a customer", answers={204: None}, refusals={409: ["customer_in_use"]})
     def delete(self, call: Call, id: str) -> Answer:  # noqa: A002
         """Remove a customer that nothing refers to."""
         delete_customer(tenant_id=call.tenant_id, customer_id=path_id(CUSTOMER, id))
         return Answer(204)
+
+
+def _body(customer: Customer) -> dict[str, Any]:
+    return customer_body(customer, balance=customer_balance(customer))
 
 
 def location_of(customer: Customer) -> str:
