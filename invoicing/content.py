@@ -22,7 +22,8 @@ from common.money import MAX_AMOUNT, round_half_away
 from invoicing.enums import ItemType, TaxCategory
 from invoicing.errors import AmountTooLarge
 
-CONTENT_VERSION = 1
+CONTENT_VERSION = 2
+"""Version 1, of documents older than snapshots of settings, does not cover the settings' version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +126,14 @@ class Content:
     period_end: dt.datetime | None
     subscription_id: UUID | None
     skip_tax: bool
+    settings_version: int | None = None  # under which it was issued; None or 0 before snapshots were kept
 
     def digest(self, buyer_digest: bytes) -> bytes:
         """SHA-256 over the canonical form: what the chain fixes beside the number."""
+        known = {"version": CONTENT_VERSION, "settings": self.settings_version}
         return _sha256(
             {
-                "version": CONTENT_VERSION,
+                **(known if self.settings_version else {"version": 1}),
                 "id": self.id,
                 "customer": self.customer_id,
                 "buyer": buyer_digest.hex(),
@@ -241,6 +244,7 @@ def compose(
         period_end=request.period_end,
         subscription_id=subscription_id,
         skip_tax=request.skip_tax,
+        settings_version=terms.version if issued_at is not None else None,
     )
 
 

@@ -59,3 +59,19 @@ class EmailStatus(TextChoices):
     SENT = "sent"
     FAILED = "failed"
     NO_ADDRESS = "no_address"
+
+
+class RecognitionCommand(TextChoices):
+    """What may happen to a month of a service period."""
+
+    RECOGNISE = "recognise"
+    VOID = "void"  # its invoice
+
+
+class RecognitionStatus(TextChoices):
+    """Where a month of a service period stands in the books."""
+
+    SCHEDULED = "scheduled"
+    RECOGNISED = "recognised"
+    CANCELLED = "cancelled"  # the invoice became void before
+    REVERSED = "reversed"  # the invoice became void afterwards

@@ -1,6 +1,6 @@
 """Errors of the invoicing app, with the contract's codes."""
 
-from common.errors import Conflict, RuleViolation
+from common.errors import Conflict, DomainError, RuleViolation
 
 
 class InvoiceNotDraft(Conflict):
@@ -33,6 +33,14 @@ class InvoiceNotFinalised(Conflict):
     message = "The invoice is a draft. Finalise it first, or delete it."
 
 
+class DocumentErased(DomainError):
+    """The document held personal data that has been erased; its digest is kept."""
+
+    code = "document_erased"
+    status = 410
+    message = "The document was erased together with the personal data on it."
+
+
 class OverPayment(RuleViolation):
     code = "over_payment"
     message = "The amount is more than what is due on the invoice."
@@ -46,3 +54,8 @@ class AmountTooLarge(RuleViolation):
 class SeriesStarted(Conflict):
     code = "series_started"
     message = "The series has numbers already, so its start cannot be changed."
+
+
+class NoEmailAddress(RuleViolation):
+    code = "no_email_address"
+    message = "Neither the request nor the invoice names an e-mail address."

@@ -8,8 +8,15 @@ from django.db.models import Count, Q
 
 from invoicing.enums import InvoiceStatus
 from invoicing.models import Invoice
+from invoicing.sql_erasure import FINISHED
 
 UNPAID = (InvoiceStatus.PENDING, InvoiceStatus.FAILED, InvoiceStatus.PAST_DUE)
+# What may still come to something holds the data of its buyer; late money settles an uncollectible invoice.
+UNFINISHED = {
+    "unpaid invoice": UNPAID,
+    "uncollectible invoice": (InvoiceStatus.UNCOLLECTIBLE,),
+    "draft invoice": (InvoiceStatus.DRAFT,),
+}
 
 
 def customer_in_use(*, tenant_id: UUID, object_id: UUID) -> str | None:
@@ -22,10 +29,16 @@ def customer_in_use(*, tenant_id: UUID, object_id: UUID) -> str | None:
     return _count(counts["every"], "invoice") if counts["every"] else None
 
 
-def unpaid_invoices(*, tenant_id: UUID, customer_id: UUID) -> str | None:
-    """Whoever owes money is not erased."""
-    unpaid = Invoice.objects.filter(tenant_id=tenant_id, customer_id=customer_id, status__in=UNPAID).count()
-    return _count(unpaid, "unpaid invoice") if unpaid else None
+def unfinished_invoices(*, tenant_id: UUID, customer_id: UUID) -> str | None:
+    """Whoever owes money, or has a draft that may become an invoice, is not erased."""
+    found = Invoice.objects.filter(tenant_id=tenant_id, customer_id=customer_id).exclude(status__in=FINISHED)
+    counts = dict(found.order_by().values_list("status").annotate(Count("id")))
+    reasons = [
+        _count(number, noun)
+        for noun, statuses in UNFINISHED.items()
+        if (number := sum(counts.get(status, 0) for status in statuses))
+    ]
+    return ", ".join(reasons) or None
 
 
 def _count(number: int, noun: str) -> str:

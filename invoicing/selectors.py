@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 
+from billing.enums import PaymentMethodKind
 from billing.models import Customer
 from common.errors import NotFound
 from invoicing.content import Buyer, Content, Item, Terms
 from invoicing.enums import ItemType
-from invoicing.models import Invoice, InvoiceBuyer, InvoiceItem
+from invoicing.models import Invoice, InvoiceBuyer, InvoiceItem, PaymentAllocation
 from invoicing.representations import State, invoice_body
 from tenants.models import TenantSettings
 
@@ -44,6 +45,16 @@ def items_of(invoice: Invoice) -> list[InvoiceItem]:
     return list(InvoiceItem.objects.filter(tenant_id=invoice.tenant_id, invoice_id=invoice.id).order_by("position"))
 
 
+def credit_used_on(invoice: Invoice) -> int:
+    """What the customer's credit has paid of an invoice, in minor units: the same since finalisation, void or not."""
+    if not invoice.amount_paid:
+        return 0
+    used = PaymentAllocation.objects.filter(
+        tenant_id=invoice.tenant_id, invoice_id=invoice.id, payment__method=PaymentMethodKind.CREDIT
+    )
+    return used.aggregate(sum=Sum("amount"))["sum"] or 0
+
+
 def terms_of(settings: TenantSettings) -> Terms:
     """What the settings contribute to an invoice."""
     return Terms(
@@ -54,10 +65,17 @@ def terms_of(settings: TenantSettings) -> Terms:
 
 def buyer_of(customer: Customer, settings: TenantSettings, *, notes: str | None) -> Buyer:
     """The customer as addressee of a document issued now."""
+    locale = customer.locale or settings.locale
     return Buyer(
         user_id=customer.external_id, name=customer.name, email=customer.email, address=customer.address,
-        vat_id=customer.vat_id, locale=customer.locale or settings.locale, notes=notes, payment_instructions=None,
+        vat_id=customer.vat_id, locale=locale, notes=notes, payment_instructions=payment_instructions(settings, locale),
     )  # fmt: skip
+
+
+def payment_instructions(settings: TenantSettings, locale: str) -> str | None:
+    """How to pay, in the language of the addressee where the tenant has said it in that language."""
+    own = settings.invoice_texts.get(locale.partition("-")[0]) or {}
+    return own.get("paymentInstructions") or settings.payment_instructions
 
 
 def buyer_from(row: InvoiceBuyer) -> Buyer:
@@ -85,7 +103,7 @@ def content_of(invoice: Invoice, items: Iterable[InvoiceItem]) -> Content:
         items=[item_from(row) for row in items], subtotal=invoice.subtotal, discount=invoice.discount, tax=invoice.tax,
         total=invoice.total, tax_breakdown=invoice.tax_breakdown, due_date=invoice.due_date,
         issued_at=invoice.issued_at, period_start=invoice.period_start, period_end=invoice.period_end,
-        subscription_id=invoice.subscription_id, skip_tax=invoice.skip_tax,
+        subscription_id=invoice.subscription_id, skip_tax=invoice.skip_tax, settings_version=invoice.settings_version,
     )  # fmt: skip
 
 

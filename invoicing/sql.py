@@ -3,7 +3,7 @@
 # Also the columns that a finalised invoice may still change; the rest is content.
 MUTABLE = (
     "status", "amount_paid", "amount_refunded", "amount_credited", "paid_at", "voided_at", "void_reason", "provider_id",
-    "email_status", "metadata", "updated_at",
+    "email_status", "metadata", "updated_at", "erased_at",
 )  # fmt: skip
 TRANSITIONS = (
     ("draft", "pending"), ("draft", "paid"), ("pending", "paid"), ("pending", "failed"), ("pending", "past_due"),

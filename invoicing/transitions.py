@@ -1,4 +1,4 @@
-"""The life of an invoice. Only `apply_transition` writes a status; a trigger refuses what is not listed here."""
+"""The lives of invoices and of months of service. Only the functions here write a status; triggers refuse the rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from common.errors import DomainError
 from common.states import StateMachine, TransitionRefused
 from invoicing.enums import InvoiceCommand as Do
 from invoicing.enums import InvoiceStatus as Is
-from invoicing.models import Invoice
+from invoicing.enums import RecognitionCommand, RecognitionStatus
+from invoicing.models import Invoice, Recognition
 
 INVOICE = StateMachine(
     "invoice",
@@ -35,6 +36,21 @@ INVOICE = StateMachine(
     },
     initial=Is.DRAFT,
 )
+
+RECOGNITION = StateMachine(
+    "recognition",
+    {
+        (RecognitionStatus.SCHEDULED, RecognitionCommand.RECOGNISE): RecognitionStatus.RECOGNISED,
+        (RecognitionStatus.SCHEDULED, RecognitionCommand.VOID): RecognitionStatus.CANCELLED,
+        (RecognitionStatus.RECOGNISED, RecognitionCommand.VOID): RecognitionStatus.REVERSED,
+    },
+    initial=RecognitionStatus.SCHEDULED,
+)
+
+
+def apply_recognition_transition(row: Recognition, command: RecognitionCommand) -> None:
+    """Set the status that `command` leads to. Raises `TransitionRefused`, which no caller brings about."""
+    row.status = RECOGNITION.next_state(RecognitionStatus(row.status), command)
 
 
 def apply_transition(

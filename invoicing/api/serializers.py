@@ -6,8 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from billing.api.serializers import LOCALE, VAT_ID
-from billing.enums import PaymentMethodKind
+from billing.enums import MONEY
+from billing.patterns import LOCALE, VAT_ID
 from common.api.address import AddressInput
 from common.api.fields import (
     AmountField,
@@ -27,6 +27,8 @@ from common.api.fields import (
 from common.api.serializers import InputSerializer
 from common.money import MAX_AMOUNT
 from common.prefixes import CUSTOMER, PRODUCT
+from events.errors import InvalidMail
+from events.services.mail import check_address
 from invoicing.enums import EmailStatus, InvoiceStatus, ItemType, TaxCategory
 
 MAX_ITEMS = 1000
@@ -107,7 +109,7 @@ class InvoiceChange(InputSerializer):
 class MarkPaidInput(InputSerializer):
     """Money that came in outside of Ledger."""
 
-    method = ChoiceField(PaymentMethodKind.values, required=False)
+    method = ChoiceField([str(kind) for kind in MONEY], required=False)
     reference = TextField(max_length=255, required=False)
     paid_at = InstantField(required=False)
     amount = AmountField(min_value=1, required=False)
@@ -119,16 +121,34 @@ class MarkPaidInput(InputSerializer):
         return attrs
 
 
-class ReasonInput(InputSerializer):
-    """Why."""
-
-    reason = TextField(max_length=500)
-
-
 class OptionalReasonInput(InputSerializer):
     """Why; `cancelled` when not given."""
 
     reason = TextField(max_length=500, required=False)
+
+
+class MailAddressField(EmailField):
+    """An e-mail address that every mail server understands."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            check_address(text)
+        except InvalidMail as wrong:
+            raise refuse("invalid", "No mail can be sent to this address.") from wrong
+        return text
+
+
+class SendInput(InputSerializer):
+    """To whom, when not to the buyer."""
+
+    email = MailAddressField(required=False)
+
+
+class AcceptedOutput(serializers.Serializer[Any]):
+    """It will be done."""
+
+    success = serializers.BooleanField()
 
 
 class TaxOutput(serializers.Serializer[Any]):

@@ -8,12 +8,11 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.db import IntegrityError
 from django.http import HttpResponse
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.request import Request
 
 from billing.services.customers import CustomerDetails, resolve_customer
 from common.api.filters import CREATED_AT, choice_filter, currency_filter, id_filter, instant_filter, text_filter
 from common.api.operation import operation
+from common.api.reasons import ReasonInput
 from common.api.rendering import body_response
 from common.clock import SystemClock
 from common.errors import DomainError
@@ -30,7 +29,6 @@ from invoicing.api.serializers import (
     MarkPaidInput,
     OptionalReasonInput,
     PaidInvoiceResult,
-    ReasonInput,
 )
 from invoicing.content import InvoiceRequest, ItemRequest
 from invoicing.enums import InvoiceStatus
@@ -41,7 +39,7 @@ from invoicing.services.drafts import delete_draft, update_invoice
 from invoicing.services.issuing import create_invoice, finalise_invoice
 from invoicing.services.one_statement import issue_in_one_statement
 from invoicing.services.settling import mark_paid, mark_uncollectible, void_invoice
-from tenants.api.authentication import CachedKeyAuthentication, LedgerAuthentication
+from tenants.api.hot import HotView
 from tenants.api.view import Answer, Call, TenantView, guard_of, path_id
 
 FILTERS = (
@@ -67,36 +65,14 @@ def result(invoice: Invoice, **more: Any) -> dict[str, Any]:
     return {"success": True, **more, **body_of(invoice)}
 
 
-class InvoicesView(TenantView):
-    """`/api/invoices`."""
-
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        """POST checks the service key again in its statement, so a cached one will do."""
-        posting = self.request is not None and self.request.method == "POST"
-        return [CachedKeyAuthentication() if posting else LedgerAuthentication()]
+class InvoicesView(HotView):
+    """`/api/invoices`. A plain invoice for a known customer is issued in one statement."""
 
     @operation("invoices:read", "List invoices", answers={200: InvoiceOutput}, filters=FILTERS, paged=True)
     def get(self, call: Call) -> Answer:
         """Newest first, without items."""
         rows = invoices(tenant_id=call.tenant_id, condition=call.filters())
         return call.listing(rows, lambda invoice: body_of(invoice, listed=True))
-
-    def answer(self, request: Request) -> HttpResponse:
-        """A plain invoice for a known customer is issued in one statement; the rest goes the ordinary way."""
-        if request.method != "POST":
-            return super().answer(request)
-        try:
-            call = self.new_call(request)
-            key = self.read_key(request, call)
-        except DomainError:
-            # A key that was revoked meanwhile is told so, not what is wrong with its request.
-            self.confirm(request)
-            raise
-        response = None if call.request.GET else self.quick(call, key)
-        if response is not None:
-            return response
-        call.caller = self.confirm(request)
-        return self.run(call, key)
 
     def quick(self, call: Call, key: str | None) -> HttpResponse | None:
         """The answer of the one statement, or None where the ordinary way is needed."""
@@ -123,7 +99,10 @@ class InvoicesView(TenantView):
         answers={201: InvoiceResult},
         body=InvoiceInput,
         refusals={404: ["not_found"], 409: ["customer_erased"], 422: ["customer_mismatch", "amount_too_large"]},
-        description="Issued at once with the next number, unless `draft` is true.",
+        description=(
+            "Issued at once with the next number, unless `draft` is true. Then credit that the customer has in this "
+            "currency pays for it: see `amountPaid`, `amountDue` and `status` of the answer."
+        ),
     )
     def post(self, call: Call) -> Answer:
         """The ordinary way."""
@@ -210,6 +189,7 @@ class FinaliseView(TenantView):
         "Finalise an invoice",
         answers={200: InvoiceResult},
         refusals={409: ["invoice_not_draft"], 422: ["invoice_empty"]},
+        description="It gets its number, and the customer's credit pays for it.",
     )
     def post(self, call: Call, id: str) -> Answer:  # noqa: A002
         """Give a draft its number."""
@@ -228,6 +208,7 @@ class FinalizeView(FinaliseView):
         "Finalize an invoice",
         answers={200: InvoiceResult},
         refusals={409: ["invoice_not_draft"], 422: ["invoice_empty"]},
+        description="It gets its number, and the customer's credit pays for it.",
     )
     def post(self, call: Call, id: str) -> Answer:  # noqa: A002
         """As `finalise`."""
@@ -263,7 +244,11 @@ class VoidView(TenantView):
         "Void an invoice",
         answers={200: InvoiceResult},
         body=ReasonInput,
-        refusals={409: ["invoice_already_paid", "invoice_already_void", "invoice_not_finalised"]},
+        description="Credit that was used on it goes back to the customer. Money must be refunded instead.",
+        refusals={
+            409: ["invoice_already_paid", "invoice_already_void", "invoice_not_finalised"],
+            422: ["account_suspended"],
+        },
     )
     def post(self, call: Call, id: str) -> Answer:  # noqa: A002
         """Declare it void; it keeps its number."""
@@ -282,7 +267,10 @@ class CancelView(VoidView):
         "Cancel an invoice",
         answers={200: InvoiceResult},
         body=OptionalReasonInput,
-        refusals={409: ["invoice_already_paid", "invoice_already_void", "invoice_not_finalised"]},
+        refusals={
+            409: ["invoice_already_paid", "invoice_already_void", "invoice_not_finalised"],
+            422: ["account_suspended"],
+        },
     )
     def post(self, call: Call, id: str) -> Answer:  # noqa: A002
         """As void."""

@@ -10,13 +10,18 @@ from tenants.isolation import Audited, TenantForeignKey, TenantIsolation, Tenant
 from tenants.models.base import TenantOwned, Timestamped
 
 OPEN = (InvoiceStatus.PENDING, InvoiceStatus.FAILED)
+RARE = (
+    InvoiceStatus.DRAFT, InvoiceStatus.FAILED, InvoiceStatus.PAST_DUE, InvoiceStatus.REFUNDED, InvoiceStatus.VOID,
+    InvoiceStatus.UNCOLLECTIBLE,
+)  # fmt: skip
 
 
 class Invoice(TenantOwned, Timestamped):
     """A demand for payment. Amounts are minor units of `currency`.
 
     Everything but status, payment sums, times of payment, `email_status` and metadata is fixed at finalisation: a
-    trigger refuses later changes. What names the buyer stands in `InvoiceBuyer`, so that it can be erased.
+    trigger refuses later changes. What names the buyer stands in `InvoiceBuyer`, so that it can be erased. After
+    `erased_at` that row, the metadata and the reason of a void invoice are empty for good.
     """
 
     customer = models.ForeignKey("billing.Customer", on_delete=models.PROTECT, db_constraint=False, db_index=False)
@@ -41,6 +46,7 @@ class Invoice(TenantOwned, Timestamped):
     number = models.BigIntegerField(null=True)
     invoice_number = models.CharField(max_length=32, null=True)  # noqa: DJ001
     issued_at = models.DateTimeField(null=True)
+    settings_version = models.IntegerField(null=True)  # of the seller's `SettingsSnapshot`
     buyer_digest = models.BinaryField(max_length=32, null=True)
     content_digest = models.BinaryField(max_length=32, null=True)
     chain_hash = models.BinaryField(max_length=32, null=True)  # of predecessor's hash, content digest and number
@@ -54,6 +60,7 @@ class Invoice(TenantOwned, Timestamped):
     void_reason = models.CharField(max_length=500, null=True)  # noqa: DJ001
     email_status = models.CharField(max_length=16, choices=EmailStatus.choices, default=EmailStatus.NONE)
     metadata = models.JSONField(default=dict)
+    erased_at = models.DateTimeField(null=True)  # business time; only an eraser sets it, when the invoice is finished
 
     class Meta:
         constraints = [
@@ -64,7 +71,14 @@ class Invoice(TenantOwned, Timestamped):
                 name="invoice_audit",
                 entity="invoice",
                 verbs={"pending": "finalised", "void": "voided"},
-                ignored=("updated_at", "buyer_digest", "content_digest", "chain_hash", "tax_breakdown"),
+                ignored=(
+                    "updated_at",
+                    "settings_version",
+                    "buyer_digest",
+                    "content_digest",
+                    "chain_hash",
+                    "tax_breakdown",
+                ),
             ),
             models.CheckConstraint(name="invoice_status_known", condition=Q(status__in=InvoiceStatus.values)),
             models.CheckConstraint(name="invoice_email_status_known", condition=Q(email_status__in=EmailStatus.values)),
@@ -87,6 +101,7 @@ class Invoice(TenantOwned, Timestamped):
                         year__isnull=False,
                         issued_at__isnull=False,
                         due_date__isnull=False,
+                        settings_version__isnull=False,
                         buyer_digest__isnull=False,
                         content_digest__isnull=False,
                         chain_hash__isnull=False,
@@ -120,15 +135,26 @@ class Invoice(TenantOwned, Timestamped):
                 name="invoice_void_has_reason",
                 condition=~Q(status=InvoiceStatus.VOID) | Q(voided_at__isnull=False, void_reason__isnull=False),
             ),
+            models.CheckConstraint(
+                name="invoice_erased_is_empty",
+                condition=Q(erased_at__isnull=True)
+                | (Q(metadata={}) & (Q(void_reason__isnull=True) | Q(void_reason="erased"))),
+            ),
             models.UniqueConstraint(fields=["tenant", "series", "year", "number"], name="invoice_number_unique"),
         ]
         indexes = [
             models.Index(fields=["tenant", "customer", "id"], name="invoice_by_customer"),
             models.Index(fields=["tenant", "due_date"], name="invoice_open_by_due_date", condition=Q(status__in=OPEN)),
+            # Lists by days of issue, newest first. Each insert touches the rightmost page.
+            models.Index(fields=["tenant", "issued_at"], name="invoice_by_issue"),
+            # Lists of one status, where it is rare. Issuing writes none of these: it begins as pending, or paid.
+            models.Index(
+                fields=["tenant", "status", "id"], name="invoice_by_rare_status", condition=Q(status__in=RARE)
+            ),
         ]
 
     def __str__(self) -> str:
-        return self.invoice_number or f"draft {self.id}"
+        return self.invoice_number or "Draft"
 
     @property
     def amount_due(self) -> int:

@@ -38,7 +38,7 @@ def new_row(tenant_id: UUID, content: Content, *, metadata: dict[str, str], at: 
         tax_breakdown=list(content.tax_breakdown), item_count=len(content.items), skip_tax=content.skip_tax,
         period_start=content.period_start, period_end=content.period_end, due_date=content.due_date,
         issued_at=content.issued_at, subscription_id=content.subscription_id, metadata=metadata, created_at=at,
-        updated_at=at,
+        updated_at=at, settings_version=content.settings_version,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from billing.models import Customer
 from common.metadata import merged_metadata
 from invoicing.enums import InvoiceStatus
-from invoicing.errors import InvoiceNotDraft
+from invoicing.errors import DocumentErased, InvoiceNotDraft
 from invoicing.models import Invoice
 from invoicing.selectors import items_of, lock_invoice
 from invoicing.services.composing import asked_again, recompute
@@ -21,7 +21,9 @@ _CONTENT = ("items", "currency", "notes", "due_date", "skip_tax")
 def update_invoice(
     *, tenant_id: UUID, invoice_id: UUID, changes: dict[str, Any], settings: TenantSettings, at: dt.datetime
 ) -> Invoice:
-    """Change a draft and compute it anew; metadata alone may be changed at any time. Raises `InvoiceNotDraft`.
+    """Change a draft and compute it anew; metadata alone may be changed at any time, until they are erased.
+
+    Raises `InvoiceNotDraft`, `DocumentErased`.
 
     `changes` holds the validated fields by name; `items` (a list of `ItemRequest`) replaces all items.
     """
@@ -31,6 +33,8 @@ def update_invoice(
             raise InvoiceNotDraft()
         _change(invoice, changes, settings)
     if "metadata" in changes:
+        if invoice.erased_at is not None:
+            raise DocumentErased()
         invoice.metadata = merged_metadata(invoice.metadata, changes["metadata"] or {})
     invoice.updated_at = at
     invoice.save()

@@ -29,18 +29,13 @@ def tenants_with_due(*, at: dt.datetime) -> list[UUID]:
 
 
 def mark_past_due(*, tenant_id: UUID, at: dt.datetime) -> int:
-    """Mark the tenant's overdue invoices and announce each; how many there were.
+    """Mark a batch of the tenant's overdue invoices and announce each; how many. Fewer than `BATCH`: none are left.
 
-    An invoice is payable through its due day in the tenant's zone, and past due from the next midnight on. Works in
-    batches of their own transactions; two workers share the rows between them.
+    An invoice is payable through its due day in the tenant's zone, and past due from the next midnight on. Each batch
+    is a transaction of its own; two workers share the rows between them.
     """
-    marked = 0
-    while True:
-        with tenant_scope(tenant_id):
-            done = _mark_batch(tenant_id=tenant_id, at=at)
-        marked += done
-        if done < BATCH:
-            return marked
+    with tenant_scope(tenant_id):
+        return _mark_batch(tenant_id=tenant_id, at=at)
 
 
 def _mark_batch(*, tenant_id: UUID, at: dt.datetime) -> int:

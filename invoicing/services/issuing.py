@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Callable
 from uuid import UUID
 
 from billing.models import Customer
@@ -13,6 +14,7 @@ from invoicing.enums import InvoiceCommand, InvoiceStatus
 from invoicing.errors import InvoiceEmpty, InvoiceNotDraft
 from invoicing.models import Invoice
 from invoicing.numbering import INVOICE_SERIES
+from invoicing.recognition import schedule
 from invoicing.selectors import body_of, buyer_of, content_of, items_of, lock_invoice, terms_of
 from invoicing.services.composing import (
     asked_again,
@@ -24,6 +26,8 @@ from invoicing.services.composing import (
     require_products,
 )
 from invoicing.services.numbers import take_number
+from invoicing.services.posting import accounts_for, legs_of_invoice, post_finalised
+from invoicing.services.using_credit import lock_credit_for, use_credit
 from invoicing.transitions import apply_transition
 from tenants.models import TenantSettings
 
@@ -45,11 +49,12 @@ def create_invoice(
     buyer = buyer_of(customer, settings, notes=request.notes)
     invoice = new_row(tenant_id, content, metadata=dict(request.metadata), at=at)
     salt = os.urandom(16)
-    if not draft:
-        _number(invoice, content, buyer, salt, time_zone=terms.time_zone)
+    post = None if draft else _number(invoice, content, buyer, salt, time_zone=terms.time_zone)
     invoice.save(force_insert=True)
     rows = insert_items(invoice, content)
     invoice.buyer = insert_buyer(invoice, buyer, salt)
+    if post is not None:
+        post()
     body = body_of(invoice, rows)
     types = [CREATED] if draft else announced_by_issuing(invoice.status, created=True)
     announce(types, tenant_id=tenant_id, invoice_id=invoice.id, body=body, at=at, trace_id=trace_id)
@@ -67,7 +72,7 @@ def finalise_invoice(
     if not rows:
         raise InvoiceEmpty()
     terms = terms_of(settings)
-    invoice.issued_at = at
+    invoice.issued_at, invoice.settings_version = at, terms.version
     invoice.due_date = invoice.due_date or due_date(at, terms)
     invoice.updated_at = at
     customer = Customer.objects.get(tenant_id=tenant_id, id=invoice.customer_id)
@@ -83,8 +88,9 @@ def finalise_invoice(
             invoice, [asked_again(row) for row in rows], customer=customer, settings=settings,
             currency=invoice.currency, skip_tax=invoice.skip_tax,
         )  # fmt: skip
-    _number(invoice, content_of(invoice, rows), buyer, salt, time_zone=terms.time_zone)
+    post = _number(invoice, content_of(invoice, rows), buyer, salt, time_zone=terms.time_zone)
     invoice.save()
+    post()
     types = announced_by_issuing(invoice.status, created=False)
     announce(
         types, tenant_id=tenant_id, invoice_id=invoice.id, body=body_of(invoice, rows), at=at, trace_id=trace_id
@@ -92,8 +98,13 @@ def finalise_invoice(
     return invoice
 
 
-def _number(invoice: Invoice, content: Content, buyer: Buyer, salt: bytes, *, time_zone: str) -> None:
-    """Take the number and everything that comes with it. What costs nothing is paid at once."""
+def _number(
+    invoice: Invoice, content: Content, buyer: Buyer, salt: bytes, *, time_zone: str
+) -> Callable[[], None]:  # fmt: skip
+    """Take the number and everything that comes with it. What costs nothing is paid at once.
+
+    What it gives posts the invoice once its row is written, and pays it as far as the customer has credit.
+    """
     assert invoice.issued_at is not None
     invoice.buyer_digest = buyer.digest(salt)
     invoice.content_digest = content.digest(invoice.buyer_digest)
@@ -101,9 +112,21 @@ def _number(invoice: Invoice, content: Content, buyer: Buyer, salt: bytes, *, ti
     if invoice.total == 0:
         apply_transition(invoice, InvoiceCommand.SETTLE, at=invoice.issued_at, refusals={}, otherwise=InvoiceNotDraft)
         invoice.paid_at = invoice.issued_at
+    months = schedule(content, issued_at=invoice.issued_at, time_zone=time_zone)
+    legs = legs_of_invoice(total=invoice.total, tax=invoice.tax, months=months)
+    # Before the number: who waits for a new account or for a wallet must not hold the series.
+    accounts = accounts_for(legs, tenant_id=invoice.tenant_id, currency=invoice.currency, at=invoice.issued_at)
+    credit = lock_credit_for(invoice)
     year = issue_year(invoice.issued_at, time_zone)
     taken = take_number(
         tenant_id=invoice.tenant_id, code=INVOICE_SERIES, year=year, content_digest=invoice.content_digest
     )
     invoice.series, invoice.year, invoice.number = INVOICE_SERIES, year, taken.number
     invoice.invoice_number, invoice.chain_hash = taken.text, taken.chain_hash
+
+    def post() -> None:
+        post_finalised(invoice, legs, accounts, months)
+        if credit is not None:
+            use_credit(invoice, credit)
+
+    return post

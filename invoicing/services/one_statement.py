@@ -3,21 +3,27 @@
 The ordinary way (`issuing.create_invoice`) reads customer, settings and series, and writes row after row. Here the
 facts come from a cache in this process and are checked by version in the statement itself; when one of them has
 changed, nothing is written and the facts are read anew. What the statement writes is what the ordinary way writes; a
-property test compares the two. Whatever is not plain (an unknown customer, a draft) is left to the ordinary way.
+property test compares the two. Whatever is not plain (an unknown customer, a draft, credit that pays for it) is left
+to the ordinary way.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import IntegrityError, connection
 
+from accounting.posting import Posting, content_digest
+from accounting.selectors import WALLET_WITH_CREDIT
+from accounting.services.chart import books_accounts, forget_accounts, known_accounts
 from billing.models import Customer
+from common.constraints import violated_constraint
 from common.ids import encode_id, new_id
 from common.prefixes import INVOICE
 from events.wakeup import nudge
@@ -25,9 +31,13 @@ from invoicing.announcements import announced_by_issuing
 from invoicing.content import Buyer, Content, InvoiceRequest, Terms, compose, issue_year, plain
 from invoicing.enums import InvoiceStatus
 from invoicing.numbering import INVOICE_SERIES
+from invoicing.posting_rules import FINALISED, postings
+from invoicing.posting_rules import INVOICE as SOURCE
+from invoicing.recognition import Month, schedule
 from invoicing.representations import State, invoice_body
 from invoicing.selectors import buyer_of, terms_of
 from invoicing.services.numbers import NEXT, TEXT, ensure_series
+from invoicing.services.posting import legs_of_invoice
 from tenants.context import Context
 from tenants.idempotency import Guard
 from tenants.identity import Caller
@@ -38,9 +48,12 @@ from tenants.statement import HotStatement
 _ATTEMPTS = 3
 _CACHE_SIZE = 20_000
 
+_CREDIT = WALLET_WITH_CREDIT.format(
+    tenant="$1::uuid", customer="$2::uuid", currency="$10::varchar", at="$20::timestamptz"
+)  # fmt: skip
 _SQL = f"""
 WITH guard AS (
-    SELECT 1
+    SELECT $13::bigint > 0 AND EXISTS ({_CREDIT}) AS credit
     FROM billing_customer c
     JOIN tenants_tenantsettings s ON s.tenant_id = c.tenant_id
     JOIN tenants_tenant t ON t.id = c.tenant_id
@@ -51,23 +64,27 @@ WITH guard AS (
             WHERE k.id = $5::uuid AND k.tenant_id = $1::uuid AND k.revoked_at IS NULL AND k.scopes = $43::varchar[]
                 AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
         ))
+    -- The new row's reference takes this lock anyway. Taken here, it waits for an eraser and then sees its version.
+    FOR KEY SHARE OF c
 ), taken AS (
     UPDATE invoicing_numberseries
     SET last_number = last_number + 1, head = sha256(head || $6::bytea || convert_to({NEXT}, 'UTF8'))
-    WHERE tenant_id = $1::uuid AND code = '{INVOICE_SERIES}' AND year = $7::smallint AND EXISTS (SELECT 1 FROM guard)
+    WHERE tenant_id = $1::uuid AND code = '{INVOICE_SERIES}' AND year = $7::smallint
+        AND EXISTS (SELECT 1 FROM guard WHERE NOT credit)
     RETURNING last_number, {TEXT.format(n="last_number")} AS text, head
 ), document AS (
     INSERT INTO invoicing_invoice (
         id, tenant_id, customer_id, status, currency, subtotal, discount, tax, total, tax_breakdown, item_count,
-        skip_tax, period_start, period_end, due_date, series, year, number, invoice_number, issued_at, buyer_digest,
+        skip_tax, period_start, period_end, due_date, series, year, number, invoice_number, issued_at, settings_version,
+        buyer_digest,
         content_digest, chain_hash, amount_paid, amount_refunded, amount_credited, paid_at, email_status, metadata,
         created_at, updated_at
     )
     SELECT
         $8::uuid, $1::uuid, $2::uuid, $9::varchar, $10::varchar, $11::bigint, 0, $12::bigint, $13::bigint, $14::jsonb,
         $15::integer, $16::boolean, $17::timestamptz, $18::timestamptz, $19::timestamptz, '{INVOICE_SERIES}',
-        $7::smallint, last_number, text, $20::timestamptz, $21::bytea, $6::bytea, head, 0, 0, 0, $22::timestamptz,
-        'none', $23::jsonb, $20::timestamptz, $20::timestamptz
+        $7::smallint, last_number, text, $20::timestamptz, $4::integer, $21::bytea, $6::bytea, head, 0, 0, 0,
+        $22::timestamptz, 'none', $23::jsonb, $20::timestamptz, $20::timestamptz
     FROM taken
 ), items AS (
     INSERT INTO invoicing_invoiceitem (
@@ -87,7 +104,7 @@ WITH guard AS (
     )
     SELECT
         $8::uuid, $1::uuid, $25::varchar, $26::varchar, $27::varchar, $28::jsonb, $29::varchar, $30::varchar, $31::text,
-        NULL, $32::bytea
+        $44::text, $32::bytea
     FROM taken
 ), announced AS (
     INSERT INTO events_event (id, tenant_id, type, object_type, object_id, data, occurred_at, trace_id)
@@ -99,8 +116,24 @@ WITH guard AS (
     SELECT $38::uuid, $1::uuid, $39::varchar, $40::bytea, 201, '{{"success":true,' || $33::text || text || $34::text,
         $41::text, $42::timestamptz
     FROM taken WHERE $38::uuid IS NOT NULL
+), months AS (
+    INSERT INTO invoicing_recognition (id, tenant_id, invoice_id, month, currency, amount, effective_at, status)
+    SELECT r.id, $1::uuid, $8::uuid, r.month, $10::varchar, r.amount, r.effective, 'scheduled'
+    FROM taken, json_to_recordset($45::json) AS r(id uuid, month date, amount bigint, effective timestamptz)
+), posted AS (
+    INSERT INTO accounting_journalentry (
+        id, tenant_id, kind, source_type, source_id, line_count, evidence, digest, created_at
+    )
+    SELECT $46::uuid, $1::uuid, '{FINALISED}', '{SOURCE}', $8::uuid, cardinality($48::uuid[]), head,
+        sha256($47::bytea || head), $20::timestamptz
+    FROM taken WHERE $46::uuid IS NOT NULL
+), sides AS (
+    INSERT INTO accounting_journalline (id, tenant_id, entry_id, position, account_id, side, amount, created_at)
+    SELECT l.id, $1::uuid, $46::uuid, l.position - 1, l.account, l.side, l.amount, $20::timestamptz
+    FROM taken, unnest($48::uuid[], $49::uuid[], $50::varchar[], $51::bigint[])
+        WITH ORDINALITY AS l(id, account, side, amount, position)
 )
-SELECT (SELECT count(*) FROM guard), (SELECT text FROM taken)
+SELECT (SELECT count(*) FROM guard), (SELECT text FROM taken), (SELECT credit FROM guard)
 """  # noqa: S608 - constants of this module and of `numbers`
 _STATEMENT = HotStatement("issue_invoice", _SQL)
 
@@ -133,6 +166,24 @@ class Issued:
     location: str
 
 
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What is posted with an invoice: one entry, or none when it costs nothing, and when the rest of it is earned."""
+
+    months: Sequence[Month]
+    entry_id: UUID | None
+    lines: Sequence[Posting]
+
+    def digest(self, *, invoice_id: UUID, at: dt.datetime) -> bytes | None:
+        """The digest of the entry's content, to which the statement adds the evidence."""
+        if self.entry_id is None:
+            return None
+        return content_digest(
+            id=self.entry_id, kind=FINALISED, source_type=SOURCE, source_id=invoice_id, batch_id=None, reverses=None,
+            at=at, lines=[(line.account_id, line.side, line.amount) for line in self.lines], text=None,
+        )  # fmt: skip
+
+
 _facts: dict[tuple[UUID, str | UUID], Facts] = {}
 
 
@@ -154,11 +205,23 @@ def issue_in_one_statement(
             facts.terms.default_currency, exempt=facts.tax_exempt, terms=facts.terms, issued_at=at,
         )  # fmt: skip
         year = issue_year(at, facts.terms.time_zone)
-        found, answer = _send(context, caller, facts, content, request, at, year, guard, key_expires_at)
+        books = _books_of(context, content, at, facts.terms.time_zone)
+        try:
+            current, credit, answer = _send(
+                context, caller, facts, content, request, books, at, year, guard, key_expires_at
+            )  # fmt: skip
+        except IntegrityError as refused:
+            if violated_constraint(refused) != "line_account" or connection.in_atomic_block:
+                raise
+            # The database was put back to a time before the accounts that this process remembers.
+            forget_accounts(context.tenant_id)
+            continue
         if answer is not None:
             nudge()
             return answer
-        if found:
+        if credit:
+            return None
+        if current:
             # The facts are current, so it was the series: this is the first document of the year.
             with tenant_scope(context):
                 ensure_series(tenant_id=context.tenant_id, code=INVOICE_SERIES, year=year)
@@ -189,11 +252,23 @@ def facts_of(context: Context, who: str | UUID, *, fresh: bool) -> Facts | None:
     return facts
 
 
+def _books_of(context: Context, content: Content, at: dt.datetime, time_zone: str) -> Books:
+    """What is posted with the invoice. The accounts of the books come from this process's memory, or are made."""
+    months = schedule(content, issued_at=at, time_zone=time_zone)
+    legs = legs_of_invoice(total=content.total, tax=content.tax, months=months)
+    tenant_id, currency, roles = context.tenant_id, content.currency, {leg.role for leg in legs}
+    accounts = known_accounts(tenant_id=tenant_id, roles=roles, currency=currency)
+    if accounts is None:
+        with tenant_scope(context):
+            accounts = books_accounts(tenant_id=tenant_id, roles=roles, currency=currency, at=at)
+    return Books(months, new_id() if legs else None, postings(legs, accounts))
+
+
 def _send(
-    context: Context, caller: Caller, facts: Facts, content: Content, request: InvoiceRequest, at: dt.datetime,
-    year: int, guard: Guard | None, key_expires_at: dt.datetime,
-) -> tuple[bool, Issued | None]:  # fmt: skip
-    """Run the statement: whether the facts were current, and the answer when a number was taken."""
+    context: Context, caller: Caller, facts: Facts, content: Content, request: InvoiceRequest, books: Books,
+    at: dt.datetime, year: int, guard: Guard | None, key_expires_at: dt.datetime,
+) -> tuple[bool, bool, Issued | None]:  # fmt: skip
+    """Run the statement: whether the facts were current and there is credit, and the answer when it took a number."""
     buyer = facts.buyer
     if request.notes is not None:
         buyer = Buyer(
@@ -224,15 +299,18 @@ def _send(
                 at, buyer_digest, paid_at, _json(dict(request.metadata)), _items(content), buyer.user_id, buyer.name,
                 buyer.email, None if buyer.address is None else _json(dict(buyer.address)), buyer.vat_id, buyer.locale,
                 buyer.notes, salt, head, tail, context.trace_id,
-                "{" + ",".join(str(new_id()) for _ in types) + "}", "{" + ",".join(types) + "}",
+                _array(new_id() for _ in types), _array(types),
                 guard.id if guard else None, guard.key if guard else None, guard.fingerprint if guard else None,
-                location, key_expires_at, "{" + ",".join(sorted(caller.scopes)) + "}",
+                location, key_expires_at, _array(sorted(caller.scopes)), buyer.payment_instructions,
+                _months(books.months), books.entry_id, books.digest(invoice_id=content.id, at=at),
+                _array(new_id() for _ in books.lines), _array(line.account_id for line in books.lines),
+                _array(line.side.value for line in books.lines), _array(line.amount for line in books.lines),
             ],
         )  # fmt: skip
-    found, text = rows[0]
+    found, text, credit = rows[0]
     if text is None:
-        return found != b"0", None
-    return True, Issued(body=('{"success":true,' + head).encode() + text + tail.encode(), location=location)
+        return found != b"0", credit == b"t", None
+    return True, False, Issued(body=('{"success":true,' + head).encode() + text + tail.encode(), location=location)
 
 
 def _items(content: Content) -> str:
@@ -248,6 +326,17 @@ def _items(content: Content) -> str:
             for position, item in enumerate(content.items)
         ]
     )  # fmt: skip
+
+
+def _months(months: Sequence[Month]) -> str:
+    return _json(
+        [{"id": one.id, "month": one.month, "amount": one.amount, "effective": one.effective_at} for one in months]
+    )
+
+
+def _array(values: Iterable[object]) -> str:
+    """Ids, numbers and plain words as PostgreSQL reads an array."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _json(value: Any) -> str:

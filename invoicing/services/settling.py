@@ -7,7 +7,6 @@ from uuid import UUID
 
 from billing.models import Payment
 from billing.services.payments import record_manual_payment
-from common.ids import new_id
 from invoicing.announcements import PAID, UNCOLLECTIBLE, VOIDED, announce
 from invoicing.enums import InvoiceCommand
 from invoicing.enums import InvoiceStatus as Is
@@ -18,8 +17,12 @@ from invoicing.errors import (
     InvoiceNotPayable,
     OverPayment,
 )
-from invoicing.models import Invoice, PaymentAllocation
+from invoicing.models import Invoice
 from invoicing.selectors import body_of, lock_invoice
+from invoicing.services.allocating import allocate_payment
+from invoicing.services.mailing import reword_waiting_mail
+from invoicing.services.posting import post_payment, post_void, post_write_off
+from invoicing.services.using_credit import lock_credit_payments, return_credit
 from invoicing.transitions import INVOICE, apply_transition
 from tenants.scope import state_reason
 
@@ -43,16 +46,9 @@ def mark_paid(
         tenant_id=tenant_id, customer_id=invoice.customer_id, amount=paid, currency=invoice.currency, method=method,
         reference=reference, paid_at=paid_at, at=at,
     )  # fmt: skip
-    PaymentAllocation.objects.create(
-        id=new_id(), tenant_id=tenant_id, invoice=invoice, payment=payment, amount=paid, created_at=at
-    )
-    invoice.amount_paid += paid
-    invoice.updated_at = at
-    settled = invoice.amount_due == 0
-    if settled:
-        apply_transition(invoice, InvoiceCommand.SETTLE, at=at, refusals={}, otherwise=InvoiceNotPayable)
-        invoice.paid_at = paid_at
-    invoice.save()
+    post_payment(payment, invoice)
+    settled = allocate_payment(invoice=invoice, payment=payment, at=at)
+    reword_waiting_mail(invoice)
     if settled:
         announce(
             [PAID], tenant_id=tenant_id, invoice_id=invoice.id, body=body_of(invoice), at=at, trace_id=trace_id
@@ -61,18 +57,26 @@ def mark_paid(
 
 
 def void_invoice(*, tenant_id: UUID, invoice_id: UUID, reason: str, at: dt.datetime, trace_id: str) -> Invoice:
-    """Declare an issued invoice void; it keeps its number.
+    """Declare an issued invoice void; it keeps its number. Credit that was used on it goes back to the customer.
 
-    Raises `InvoiceNotFinalised`, `InvoiceAlreadyPaid` (also partly), `InvoiceAlreadyVoid`.
+    Raises `InvoiceNotFinalised`, `InvoiceAlreadyPaid` (also when money has paid a part of it), `InvoiceAlreadyVoid`,
+    and `AccountSuspended` when the wallet of the credit is.
     """
     invoice = lock_invoice(tenant_id=tenant_id, invoice_id=invoice_id)
-    if invoice.amount_paid:
+    if invoice.status == Is.VOID:
+        raise InvoiceAlreadyVoid()
+    credit = lock_credit_payments(invoice) if invoice.amount_paid else []
+    if invoice.amount_paid > sum(payment.amount for payment in credit):
         raise InvoiceAlreadyPaid("Money has been paid on this invoice. Refund it instead.")
     refusals = {Is.DRAFT: InvoiceNotFinalised, Is.VOID: InvoiceAlreadyVoid}
     apply_transition(invoice, InvoiceCommand.VOID, at=at, refusals=dict(refusals), otherwise=InvoiceAlreadyPaid)
     invoice.voided_at, invoice.void_reason = at, reason
     state_reason(reason)
+    if credit:
+        return_credit(invoice, credit, at=at)
     invoice.save()
+    reword_waiting_mail(invoice)
+    post_void(invoice, at=at)
     announce([VOIDED], tenant_id=tenant_id, invoice_id=invoice.id, body=body_of(invoice), at=at, trace_id=trace_id)
     return invoice
 
@@ -83,6 +87,7 @@ def mark_uncollectible(*, tenant_id: UUID, invoice_id: UUID, reason: str, at: dt
     apply_transition(invoice, InvoiceCommand.WRITE_OFF, at=at, refusals={}, otherwise=InvoiceNotPayable)
     state_reason(reason)
     invoice.save()
+    post_write_off(invoice, at=at)
     announce(
         [UNCOLLECTIBLE], tenant_id=tenant_id, invoice_id=invoice.id, body=body_of(invoice), at=at, trace_id=trace_id
     )  # fmt: skip

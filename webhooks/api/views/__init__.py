@@ -1,0 +1,1 @@
+"""Views of the webhooks app, one file per subject."""

@@ -1,0 +1,1 @@
+"""What changes the state of callbacks, one file per subject."""
