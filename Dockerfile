@@ -27,13 +27,15 @@ ENV PATH=/venv/bin:$PATH \
     LOG_FORMAT=json \
     HOST=0.0.0.0 \
     PORT=5002 \
+    WORKER_PORT=9464 \
     PROMETHEUS_MULTIPROC_DIR=/tmp/ledger-metrics \
     WEB_WORKERS=2 \
-    WEB_THREADS=2
+    WEB_THREADS=8 \
+    WEB_WRITERS=2
 # Every process, and every command, finds the folder of its metrics; /tmp may be a tmpfs that starts empty.
 ENTRYPOINT ["sh", "-c", "mkdir -p \"$PROMETHEUS_MULTIPROC_DIR\" && exec \"$@\"", "sh"]
 USER 10001:10001
-EXPOSE 5002
+EXPOSE 5002 9464
 # It waits for a thread like every request, so it is patient. /readyz also asks the database: a database that is away must
 # not make the orchestrator kill what waits for it.
 HEALTHCHECK --interval=15s --timeout=15s --start-period=30s --retries=6 \

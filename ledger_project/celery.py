@@ -9,12 +9,16 @@ from typing import Any
 from billiard.process import current_process
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
-from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready
+from celery.signals import setup_logging, worker_before_create_process, worker_init, worker_process_init, worker_ready
+from django.conf import settings
 
+from ledger_project.broker import Connection
 from ledger_project.database import PrivilegedConnection
-from ledger_project.environment import worker_ready_file
 from ledger_project.processes import check_connection, tie_to_supervisor
-from ledger_project.schedule import SCHEDULE
+from ledger_project.schedule import beat_schedule
+from ledger_project.worker import running
+from ledger_project.worker.lanes import processes
+from ledger_project.worker.server import PortTaken
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ledger_project.settings")
 if os.environ.get("LEDGER_TETHERED"):
@@ -22,9 +26,12 @@ if os.environ.get("LEDGER_TETHERED"):
     warnings.simplefilter("ignore", SecurityWarning)
 # Repeated at each lost connection: a task that goes on is what we want.
 warnings.simplefilter("ignore", CPendingDeprecationWarning)
-app = Celery("ledger")
+app = Celery("ledger", task_cls="ledger_project.worker.tasks:LanedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.beat_schedule = SCHEDULE
+app.conf.beat_schedule = beat_schedule(poll_seconds=settings.WORKER_POLL_INTERVAL_MS / 1000)
+# `celery worker --concurrency` wins over this; the lanes then share fewer or more processes.
+app.conf.worker_concurrency = processes(settings.WORKER_LANES)
+app.amqp.Connection = Connection
 app.autodiscover_tasks()
 
 
@@ -34,12 +41,18 @@ def _keep_our_logging(**_kwargs: Any) -> None:
 
 
 @worker_init.connect
-def _refuse_privileged_connection(**_kwargs: Any) -> None:
+def _prepare(**_kwargs: Any) -> None:
     try:
         check_connection()
-    except PrivilegedConnection as problem:
+        running.prepare()
+    except (PrivilegedConnection, PortTaken, ValueError) as problem:
         # Celery logs the exceptions of its signals and goes on.
         raise SystemExit(str(problem)) from problem
+
+
+@worker_before_create_process.connect
+def _before_fork(**_kwargs: Any) -> None:
+    running.before_fork()
 
 
 @worker_process_init.connect
@@ -49,5 +62,4 @@ def _die_with_worker(**_kwargs: Any) -> None:
 
 @worker_ready.connect
 def _say_ready(**_kwargs: Any) -> None:
-    if os.environ.get("LEDGER_TETHERED"):
-        worker_ready_file().touch()
+    running.say_ready()

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from common.crypto import InvalidKey, Keyring
 from common.egress import EgressPolicy
+from ledger_project.worker.lanes import read_lanes
 
 
 @register()
@@ -31,6 +32,23 @@ def encryption_key(**_kwargs: Any) -> list[CheckMessage]:
     except InvalidKey as wrong:
         return [Error(str(wrong), id="ledger.E002")]
     return []
+
+
+@register()
+def jobs(**_kwargs: Any) -> list[CheckMessage]:
+    """The settings of jobs must fit together."""
+    found: list[CheckMessage] = []
+    if not 0 < settings.JOB_HEARTBEAT_SECONDS < settings.JOB_LEASE_SECONDS:
+        found.append(Error("JOB_HEARTBEAT_SECONDS must be above 0 and below JOB_LEASE_SECONDS.", id="ledger.E010"))
+    if settings.WORKER_POLL_INTERVAL_MS < 100:
+        found.append(Error("WORKER_POLL_INTERVAL_MS must be at least 100.", id="ledger.E011"))
+    if not 0 <= settings.WORKER_PORT < 65536:
+        found.append(Error("WORKER_PORT (by default PORT + 4462) must be below 65536.", id="ledger.E012"))
+    try:
+        read_lanes(settings.WORKER_LANES)
+    except ValueError as wrong:
+        found.append(Error(str(wrong), id="ledger.E013"))
+    return found
 
 
 @register(deploy=True)

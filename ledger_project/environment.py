@@ -26,11 +26,6 @@ def service_urls() -> dict[str, str]:
     return _stored("services.json")
 
 
-def worker_ready_file() -> Path:
-    """What the worker of `bin/up` leaves when it takes tasks."""
-    return ledger_home() / "run" / "worker.ready"
-
-
 def local_secrets() -> dict[str, str]:
     """`secretKey` and `encryptionKey` made at the first start of a development instance, or `{}`."""
     return _stored("secrets.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from typing import Any, Final
 
 import psycopg
@@ -13,16 +14,20 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rest_framework import serializers
 
+from accounting.metrics import register as register_books
 from common.api.operation import operation
 from common.api.public import PublicView
 from common.api.rendering import json_response
 from common.errors import Problem, Unavailable
 from events.metrics import register as register_backlog
+from webhooks.metrics import register as register_callbacks
 
 logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS: Final = 2
@@ -75,7 +80,7 @@ class ReadinessView(PublicView):
 
 
 class MetricsView(PublicView):
-    """`/metrics`: what all processes of this machine have counted. Not for the public: the proxy must not route it."""
+    """`/metrics`: what the processes of this web server have counted. Not for the public: no proxy may route it."""
 
     @operation(
         "", "Get the metrics", answers={200: {"type": "string"}}, media_type="text/plain",
@@ -83,7 +88,7 @@ class MetricsView(PublicView):
     )  # fmt: skip
     def get(self, request: HttpRequest) -> HttpResponse:
         """The text format of Prometheus."""
-        return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+        return HttpResponse(generate_latest(together()), content_type=CONTENT_TYPE_LATEST)
 
 
 def database_problems() -> list[Problem]:
@@ -138,11 +143,23 @@ def _unapplied_migrations(own: psycopg.Connection[Any]) -> list[str]:
     return unapplied
 
 
-def _registry() -> CollectorRegistry:
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return REGISTRY
-    # Several processes answer for one instance; each has written its counts to this folder.
-    together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-    register_backlog(together)
-    return together
+def together() -> CollectorRegistry:
+    """What the processes of this server have counted, and the backlog. A registry that more may be registered with."""
+    registry = CollectorRegistry()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        # Several processes answer for one server; each has written its counts to this folder.
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        register_backlog(registry)
+        register_books(registry)
+        register_callbacks(registry)
+    else:
+        registry.register(_OfThisProcess())
+    return registry
+
+
+class _OfThisProcess(Collector):
+    """What a single process has counted, the backlog included."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Everything of the process's own registry."""
+        return REGISTRY.collect()

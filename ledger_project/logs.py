@@ -11,6 +11,7 @@ from typing import Any
 
 import kombu.exceptions
 import redis.exceptions
+from django.http import HttpRequest
 
 REDACTED = "[redacted]"
 SECRET_WORDS = ("password", "secret", "authorization", "apikey", "token", "dsn")
@@ -21,11 +22,13 @@ _SECRETS_IN_TEXT = (
     re.compile(r"(\b(?:ServiceKey|Bearer)\s+)[^\s'\",;]+"),
     re.compile(r"(\bsk_[a-z]+_)[A-Za-z0-9_\-]+"),
     re.compile(r"(\b[a-z][a-z0-9+.\-]*://[^\s/:@]*:)[^\s/@]+(?=@)"),
+    # The details of what PostgreSQL refuses quote the row, and with it people's data, which logs must not outlive.
+    re.compile(r"(\b(?:DETAIL|CONTEXT): +)[^\n]+"),
 )
 
 
 def redact(key: str, value: Any) -> Any:
-    """`value`, unless `key` says that it is a secret; the same for what is inside mappings and lists."""
+    """`value` as it may be written: no secret (told by `key`), no query of a request; inside mappings too."""
     plain = key.lower().replace("_", "").replace("-", "")
     if any(word in plain for word in SECRET_WORDS):
         return REDACTED
@@ -33,6 +36,9 @@ def redact(key: str, value: Any) -> Any:
         return {str(name): redact(str(name), inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [redact("", inner) for inner in value]
+    if isinstance(value, HttpRequest):
+        # Without its query: that may hold the name or address of somebody who was searched for.
+        return f"{value.method} {value.path}"
     return _redact_text(value) if isinstance(value, str) else value
 
 

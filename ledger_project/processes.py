@@ -12,6 +12,7 @@ from django.conf import settings
 
 from ledger_project.database import refuse_privileged_connection
 from ledger_project.supervisor.tether import die_with_parent
+from tenants.writers import writers
 
 WAIT_FOR_DATABASE_SECONDS = 30.0
 logger = logging.getLogger(__name__)
@@ -26,6 +27,11 @@ def tie_to_supervisor(parent: int | None = None) -> None:
         parent = forked_by.pid
     if parent is not None:
         die_with_parent(parent)
+
+
+def bound_writers() -> None:
+    """Let no more than `WEB_WRITERS` transactions of this process write at once, however many threads it has."""
+    writers.bound(settings.WEB_WRITERS)
 
 
 def check_connection() -> None:

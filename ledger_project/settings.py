@@ -19,17 +19,27 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default=_secrets.get("secretKey", ""))
 ENCRYPTION_KEY = env.str("ENCRYPTION_KEY", default=_secrets.get("encryptionKey", ""))
 ENCRYPTION_KEYS_OLD = env.list("ENCRYPTION_KEYS_OLD", default=[])
+HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=5002)
+# For 5002 that is 9464, where scrapers look for exporters of this kind.
+WORKER_PORT = env.int("WORKER_PORT", default=PORT + 4462)
 BASE_URL = env.str("BASE_URL", default=f"http://localhost:{PORT}")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 INSTALLED_APPS = [
+    # Before django.contrib.admin, whose templates it replaces. The site itself is tenants.backoffice.
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
+    "django.contrib.messages",
     "django.contrib.staticfiles",
+    "tenants.backoffice.apps.AccountsConfig",
+    "allauth.mfa",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -54,6 +64,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Messages, sign-in and the chosen tenant, for the pages of people only: to the API it is one look at the path.
+    "tenants.backoffice.middleware.BackofficeMiddleware",
 ]
 
 ROOT_URLCONF = "ledger_project.urls"
@@ -68,6 +80,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
             ]
         },
     }
@@ -76,6 +89,9 @@ TEMPLATES = [
 
 # Off behind a pgbouncer that keeps no prepared statements.
 DATABASE_PREPARED = env.bool("DATABASE_PREPARED", default=True)
+
+# Transactions that write at the same time in one process; its threads may be more (docs/adr).
+WEB_WRITERS = env.int("WEB_WRITERS", default=2)
 
 
 def database_settings(url: str) -> dict[str, Any]:
@@ -90,7 +106,7 @@ def database_settings(url: str) -> dict[str, Any]:
         if not parts.netloc.rpartition("@")[2].lower().startswith("%2f")
         else unquote(parts.netloc.rpartition("@")[2].partition(":")[0]),
         "PORT": str(parts.port or ""),
-        # One persistent connection per thread: the number of threads is the bound on writers (docs/adr).
+        # One persistent connection per thread; how many write at once is bounded by WEB_WRITERS (docs/adr).
         "CONN_MAX_AGE": None if env.bool("DATABASE_PERSISTENT", default=True) else 0,
         "OPTIONS": {
             "application_name": "ledger",
@@ -115,6 +131,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+FORMAT_MODULE_PATH = ["tenants.backoffice.formats"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
@@ -131,6 +148,9 @@ SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
 SESSION_COOKIE_SECURE = BASE_URL.startswith("https://")
 CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_AGE = env.int("SESSION_HOURS", default=12) * 3600
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "no-referrer"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -140,23 +160,56 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+# Who signs in to the back office, and how. Nobody can sign up: `manage.py create_user`.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/admin/"
+LOGOUT_REDIRECT_URL = "/accounts/login/"
+# A development instance of `bin/up` lets its administrator in with the password alone.
+REQUIRE_MFA = env.bool("REQUIRE_MFA", default=not _secrets)
+ACCOUNT_ADAPTER = "tenants.backoffice.signin.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+MFA_ADAPTER = "tenants.backoffice.signin.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Ledger"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+UNFOLD = {
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.0% .014 240)", "100": "oklch(93.5% .030 240)", "200": "oklch(88.0% .055 240)",
+            "300": "oklch(80.5% .090 241)", "400": "oklch(70.5% .125 243)", "500": "oklch(61.0% .145 246)",
+            "600": "oklch(52.5% .145 249)", "700": "oklch(46.0% .125 250)", "800": "oklch(40.0% .100 251)",
+            "900": "oklch(35.0% .080 252)", "950": "oklch(26.0% .060 254)",
+        }
+    }
+}  # fmt: skip
+CSRF_FAILURE_VIEW = "tenants.backoffice.errors.csrf_failure"
+
+CACHES = {"default": {"BACKEND": "common.cache.RedisOrMemory", "LOCATION": REDIS_URL}}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 API_JSON_BODY_LIMIT_BYTES = env.int("API_JSON_BODY_LIMIT_BYTES", default=1_048_576)
 # The API counts bytes itself and answers 413; Django's own limit would answer 400.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
+# A draft of 1,000 lines is one form of the back office. The API reads no forms.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 RATE_LIMIT_PER_MINUTE = env.int("RATE_LIMIT_PER_MINUTE", default=0)
 IDEMPOTENCY_KEY_HOURS = env.int("IDEMPOTENCY_KEY_HOURS", default=24)
 LEDGER_EGRESS_ALLOW = env.str("LEDGER_EGRESS_ALLOW", default="")
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=30)
-JOB_HEARTBEAT_SECONDS = env.int("JOB_HEARTBEAT_SECONDS", default=10)
+JOB_HEARTBEAT_SECONDS = env.int("JOB_HEARTBEAT_SECONDS", default=max(1, JOB_LEASE_SECONDS // 3))
 WORKER_POLL_INTERVAL_MS = env.int("WORKER_POLL_INTERVAL_MS", default=1000)
+WORKER_LANES = env.str("WORKER_LANES", default="dispatch=2,callbacks=1,mail=1,sweeps=2")
 DASHBOARD_URL = env.str("DASHBOARD_URL", default="")
 LANYARD_URL = env.str("LANYARD_URL", default="")
 LANYARD_SERVICE_KEY = env.str("LANYARD_SERVICE_KEY", default="")
 
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="events.console.EmailBackend")
 EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
 EMAIL_PORT = env.int("EMAIL_PORT", default=587)
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
@@ -205,6 +258,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+
+# Fonts for scripts that ours do not have, such as Chinese or Japanese.
+DOCUMENT_FONTS_DIR = env.str("DOCUMENT_FONTS_DIR", default="")
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOG_FORMAT = env.str("LOG_FORMAT", default="console")

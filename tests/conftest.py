@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -33,6 +34,11 @@ _owner_url = settings.DATABASE_OWNER_URL or settings.DATABASE_URL
 _numbers = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--screenshots`, for the browser tests."""
+    parser.addoption("--screenshots", action="store_true", help="keep what the browser shows in docs/images/admin")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keys of their own, so that no test depends on what the machine has configured."""
     settings.SECRET_KEY = "tests-only-" + "s" * 50
@@ -43,6 +49,17 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Write down what was skipped and why, for the summary of `bin/test`: a test that is left out must be named."""
+    file = os.environ.get("LEDGER_TESTS_SKIPPED")
+    if not file or hasattr(config, "workerinput"):
+        return
+    with open(file, "a") as skipped:
+        for report in terminalreporter.stats.get("skipped", []):
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            skipped.write(f"{report.nodeid}\t{' '.join(reason.removeprefix('Skipped: ').split())}\n")
+
+
 def _become(url: str) -> None:
     """Connect as the role of `url` from now on, to the same database."""
     connection.close()
@@ -50,11 +67,17 @@ def _become(url: str) -> None:
     connection.settings_dict.update({name: role[name] for name in _CONNECTION})
 
 
-def owner_connection() -> psycopg.Connection[Any]:
+def owner_connection(**instead: str) -> psycopg.Connection[Any]:
     """The owner's own connection to the test database, outside Django, in autocommit mode. The caller closes it."""
     owner, name = database_settings(_owner_url), connection.settings_dict["NAME"]
     parameters = {"user": owner["USER"], "password": owner["PASSWORD"], "host": owner["HOST"], "port": owner["PORT"]}
-    return psycopg.connect(dbname=name, autocommit=True, **{key: value for key, value in parameters.items() if value})
+    given = {key: value for key, value in (parameters | instead).items() if value}
+    return psycopg.connect(dbname=name, autocommit=True, **given)
+
+
+def superuser_connection() -> psycopg.Connection[Any]:
+    """The same as the superuser of the tests' own PostgreSQL, whom nothing stops."""
+    return owner_connection(user="postgres")
 
 
 def _flush_as_owner(statements: Iterable[str]) -> None:

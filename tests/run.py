@@ -28,10 +28,17 @@ PYTHON = sys.executable
 TEST_FOLDER = BASE_DIR / ".test"
 USAGE = """bin/test                 every check and test but the long ones; all of them run even when one fails
 bin/test --full          the long ones too
-bin/test -k name …       pytest only, with these arguments, on a PostgreSQL and a Redis of its own"""
-KEPT_VARIABLES = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TERM", "SSL_CERT_FILE", "HYPOTHESIS_PROFILE")
+bin/test -k name …       pytest only, with these arguments, on a PostgreSQL and a Redis of its own
+bin/test --operations N  the ledger beside its models, with N operations of each kind instead of 5,000"""
+KEPT_VARIABLES = (
+    "PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "TERM", "SSL_CERT_FILE", "HYPOTHESIS_PROFILE",
+    "LEDGER_OPERATIONS", "LEDGER_SEED",
+)  # fmt: skip
 SERVICES_WAIT_SECONDS = 90
 CORES = 2
+SKIPPED_FILE = "skipped"
+NAMED = 3
+BESIDE_MODELS = ("tests/accounting/test_property_ledger.py", "tests/accounting/test_grants_property.py")
 
 
 @dataclass(frozen=True)
@@ -176,11 +183,26 @@ def run_alone(step: Step, environment: Mapping[str, str]) -> Outcome:
     return Outcome(step.name, code in (0, 5), time.monotonic() - started)
 
 
+def left_out(file: Path) -> list[str]:
+    """What the tests wrote down as skipped (`tests/conftest.py`): each reason, and which tests it concerns."""
+    if not file.exists():
+        return []
+    reasons: dict[str, list[str]] = {}
+    for line in file.read_text().splitlines():
+        test, reason = line.split("\t", 1)
+        reasons.setdefault(reason, []).append(test)
+    return [
+        f"{len(tests):5} × {reason}: {', '.join(tests[:NAMED])}{' …' if len(tests) > NAMED else ''}"
+        for reason, tests in sorted(reasons.items())
+    ]
+
+
 def main() -> int:
     """Run what the arguments ask for; the exit status."""
     parser = argparse.ArgumentParser(prog="bin/test", add_help=False, allow_abbrev=False)
     parser.add_argument("--help", action="store_true")
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--operations", type=int)
     options, for_pytest = parser.parse_known_args()
     if options.help:
         say(USAGE)
@@ -193,7 +215,11 @@ def main() -> int:
         "LEDGER_HOME": str(home),
         "DJANGO_SETTINGS_MODULE": "ledger_project.settings",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "LEDGER_TESTS_SKIPPED": str(home / SKIPPED_FILE),
     }
+    if options.operations:
+        environment["LEDGER_OPERATIONS"] = str(options.operations)
+        for_pytest = [*BESIDE_MODELS, "--durations=0", *for_pytest]
     with services(environment):
         if for_pytest:
             return start((PYTHON, "-m", "pytest", *for_pytest), environment, signum=signal.SIGKILL).wait()
@@ -203,6 +229,8 @@ def main() -> int:
         say(f"\n=== Summary ({time.monotonic() - started:.0f} s)")
         for outcome in outcomes:
             say(f"{'passed' if outcome.passed else 'FAILED'}  {outcome.seconds:7.1f} s  {outcome.name}")
+        if skipped := left_out(home / SKIPPED_FILE):
+            say("\n=== Left out\n" + "\n".join(skipped))
         return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 

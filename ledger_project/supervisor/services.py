@@ -37,6 +37,8 @@ POSTGRES_OPTIONS = {
     "log_line_prefix": "%m [%p] ",
     # Duplicates that race are refused by design, and answered: their statements say nothing.
     "log_min_error_statement": "panic",
+    # Details of a refusal may quote values, and with them people's data, which must not outlive them in a log.
+    "log_error_verbosity": "terse",
     # Plans made while tables were empty read whole tenants until the first ANALYZE.
     "autovacuum_naptime": "10s",
 }

@@ -20,7 +20,7 @@ from ledger_project.database import (
     prepare_database,
     refuse_privileged_connection,
 )
-from ledger_project.environment import BASE_DIR, ledger_home, worker_ready_file
+from ledger_project.environment import BASE_DIR, ledger_home
 from ledger_project.supervisor.home import NOTE, Home, HomeInUse, write_private
 from ledger_project.supervisor.log import SharedLog
 from ledger_project.supervisor.loop import Failed, Stopping, Supervisor
@@ -33,13 +33,15 @@ and beat. The first start creates the tenant "demo", an administrator and a serv
 also in LEDGER_HOME/credentials.json. Ctrl-C stops everything in order.
 
 LEDGER_HOME (.ledger) holds data, logs and pid files; PORT (5002) and HOST (127.0.0.1) are where the web server listens.
-Change LEDGER_HOME and PORT to run a second instance. With DATABASE_URL and DATABASE_OWNER_URL, or REDIS_URL, set, those
-servers are used instead of the embedded ones.
+The worker answers probes and scrapers on WORKER_PORT (PORT + 4462). Change LEDGER_HOME and PORT to run a second
+instance. With DATABASE_URL and DATABASE_OWNER_URL, or REDIS_URL, set, those servers are used instead of the embedded
+ones.
 """
 # Static files come from the packages; nothing was collected into a folder.
 QUIET_WARNINGS = "ignore:No directory at:UserWarning"
 # Our own server is never behind the proxy that the environment may name.
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+COUNTING = ("web", "worker")
 STOP_ORDER = (("web", "beat", "worker"), ("redis",), ("postgres",))
 
 
@@ -98,18 +100,20 @@ class Instance:
     """What `bin/up` does, step by step, in one home."""
 
     def __init__(self, home: Home, supervisor: Supervisor, log: SharedLog) -> None:
-        """Reads HOST and PORT."""
+        """Reads HOST, PORT and WORKER_PORT."""
         self._home = home
         self._supervisor = supervisor
         self._log = log
         self._host = os.environ.get("HOST") or "127.0.0.1"
-        self._port = _port(os.environ.get("PORT") or "5002")
+        self._port = _port("PORT", os.environ.get("PORT") or "5002")
+        self._worker_port = _port("WORKER_PORT", os.environ.get("WORKER_PORT") or str(self._port + 4462))
         self._base_url = os.environ.get("BASE_URL") or f"http://localhost:{self._port}"
 
     def run(self, options: Options) -> int:
         """Start what `options` ask for; the status of the story, or 0."""
         if not options.services_only:
-            self._require_free_port()
+            self._require_free_port("PORT", self._port)
+            self._require_free_port("WORKER_PORT", self._worker_port)
         self._home.secrets()
         self._start_services()
         if options.services_only:
@@ -128,18 +132,18 @@ class Instance:
             self._log.say(self._welcome())
         return self._play_demo() if options.demo else 0
 
-    def _require_free_port(self) -> None:
+    def _require_free_port(self, name: str, port: int) -> None:
         # Granian shares its port between workers, so a second instance would be let in beside the first.
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((self._host, self._port))
+                probe.bind((self._host, port))
                 probe.listen()
             except OSError as problem:
                 raise Failed(
-                    f"Port {self._port} on {self._host} cannot be used ({problem.strerror}). Choose another one, for "
-                    f"example: PORT={self._port + 1} bin/up"
+                    f"Port {port} on {self._host} cannot be used ({problem.strerror}). Choose another one, for "
+                    f"example: {name}={port + 1} bin/up"
                 ) from problem
 
     def _start_services(self) -> None:
@@ -166,28 +170,32 @@ class Instance:
         write_private(self._home.path / "services.json", urls)
 
     def _start_processes(self) -> None:
-        for old in (metrics := self._metrics_folder()).glob("*.db"):
-            old.unlink()
-        metrics.mkdir(exist_ok=True)
-        worker_ready_file().unlink(missing_ok=True)
-        worker = (
-            f"-m celery --quiet -A ledger_project worker --concurrency {os.environ.get('WORKER_PROCESSES') or 2} "
-            "--without-gossip --without-mingle"
-        )
+        for name in COUNTING:
+            for old in (metrics := self._metrics_folder(name)).glob("*.db"):
+                old.unlink()
+            metrics.mkdir(parents=True, exist_ok=True)
+        worker = "-m celery --quiet -A ledger_project worker --without-gossip --without-mingle"
         beat = "-m celery --quiet -A ledger_project beat --schedule"
         self._supervisor.keep(self._program("web", *web_arguments(self._host, self._port)))
         self._supervisor.keep(self._program("worker", *worker.split()))
         self._supervisor.keep(self._program("beat", *beat.split(), str(self._home.path / "beat-schedule")))
         self._supervisor.wait_until(self._web_is_ready, what="The web server")
-        self._supervisor.wait_until(worker_ready_file().exists, what="The worker")
+        self._supervisor.wait_until(self._worker_is_ready, what="The worker")
 
     def _web_is_ready(self) -> bool:
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._host, self._host)  # noqa: S104 - not bound here
-        try:
-            with DIRECTLY.open(f"http://{host}:{self._port}/readyz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return _answers(f"http://{self._near()}:{self._port}/readyz")
+
+    def _worker_is_ready(self) -> bool:
+        return _answers(f"http://{self._near()}:{self._worker_port}/healthz")
+
+    def _own_machine(self) -> str:
+        """What may be called besides the public internet: where only this machine reaches us, this machine."""
+        return "127.0.0.0/8,::1,localhost" if self._host in ("127.0.0.1", "::1", "localhost") else ""
+
+    def _near(self) -> str:
+        """The address under which this machine reaches its own servers."""
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 - not bound here
+        return f"[{near}]" if ":" in near else near
 
     def _refresh_credentials(self) -> None:
         """The file names the address of this start: PORT may have changed since the first one."""
@@ -211,11 +219,14 @@ class Instance:
             return {**files, "pids": {"up": os.getpid(), **pids}}
         return {
             "baseUrl": self._base_url,
+            "admin": f"{self._base_url}/admin/",
             "docs": f"{self._base_url}/api/docs",
             "openapi": f"{self._base_url}/api/openapi",
             "liveness": f"{self._base_url}/healthz",
             "readiness": f"{self._base_url}/readyz",
             "metrics": f"{self._base_url}/metrics",
+            "workerLiveness": f"http://{self._near()}:{self._worker_port}/healthz",
+            "workerMetrics": f"http://{self._near()}:{self._worker_port}/metrics",
             "credentials": str(self._home.path / "credentials.json"),
             **files,
             "pids": {"up": os.getpid(), **pids},
@@ -231,9 +242,11 @@ class Instance:
         key = f'$(sed -n \'s/.*"serviceKey": "\\([^"]*\\)".*/\\1/p\' {credentials})'
         return f"""
 Ledger is running at {self._base_url}
+  Back office        {self._base_url}/admin/ (adminEmail and adminPassword of the credentials)
   API documentation  {self._base_url}/api/docs
   Health             {self._base_url}/healthz  {self._base_url}/readyz
   Metrics            {self._base_url}/metrics
+  Worker             http://{self._near()}:{self._worker_port}/healthz  http://{self._near()}:{self._worker_port}/metrics
   Credentials        {self._home.path / "credentials.json"}
   Log                {self._home.log / "ledger.log"}
 
@@ -256,8 +269,8 @@ Ctrl-C stops everything.
         if code != 0:
             raise Failed(f"{name} failed with status {code}; the reason stands above.")
 
-    def _metrics_folder(self) -> Path:
-        return self._home.path / "metrics"
+    def _metrics_folder(self, name: str) -> Path:
+        return self._home.path / "metrics" / name
 
     def _program(self, name: str, *arguments: str, output: Output = Output.NAMED) -> Program:
         return Program(
@@ -270,23 +283,26 @@ Ctrl-C stops everything.
                 "LEDGER_HOME": str(self._home.path),
                 "LEDGER_TETHERED": "1",
                 "PORT": str(self._port),
+                "WORKER_PORT": str(self._worker_port),
                 "DJANGO_SETTINGS_MODULE": "ledger_project.settings",
                 "PYTHONUNBUFFERED": "1",
                 "PYTHONWARNINGS": QUIET_WARNINGS,
+                "LEDGER_EGRESS_ALLOW": os.environ.get("LEDGER_EGRESS_ALLOW", self._own_machine()),
             }
-            # Several processes count together through files.
-            | ({"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_folder())} if name in ("web", "worker") else {}),
+            # The processes of each count together through files.
+            | ({"PROMETHEUS_MULTIPROC_DIR": str(self._metrics_folder(name))} if name in COUNTING else {}),
         )
 
 
 def web_arguments(host: str, port: int) -> tuple[str, ...]:
     """What Python is given to serve the application. The benchmarks start the same."""
-    # Threads are the bound on writers: about four per pair of database cores. Connections beyond the back-pressure
-    # wait in the kernel's backlog, not in our memory.
+    # Writers are bounded by WEB_WRITERS; threads are more, so that transfers find company while others commit (granian
+    # warns above this number). Connections beyond the back-pressure wait in the kernel's backlog, not in our memory.
+    threads = os.environ.get("WEB_THREADS") or min(8, 2 * (os.cpu_count() or 1) + 1)
     return tuple(
         (
             f"-m granian --interface wsgi --http 1 --no-ws --host {host} --port {port} "
-            f"--workers {os.environ.get('WEB_WORKERS') or 2} --blocking-threads {os.environ.get('WEB_THREADS') or 2} "
+            f"--workers {os.environ.get('WEB_WORKERS') or 2} --blocking-threads {threads} "
             "--backlog 1024 --backpressure 256 --respawn-failed-workers --workers-kill-timeout 8 --log-level warning "
             "ledger_project.wsgi:application"
         ).split()
@@ -298,9 +314,18 @@ def _print_json(value: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
-def _port(text: str) -> int:
+def _answers(url: str) -> bool:
+    """Whether a probe is answered with 200."""
+    try:
+        with DIRECTLY.open(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _port(name: str, text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise Failed(f"PORT must be a number from 1 to 65535, not {text!r}.")
+        raise Failed(f"{name} must be a number from 1 to 65535, not {text!r}.")
     return int(text)
 
 

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.architecture.sources import ROOT
 
 
@@ -27,3 +29,19 @@ def test_production_settings_pass_every_check():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no issues" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "code"),
+    [
+        ("JOB_HEARTBEAT_SECONDS", "30", "ledger.E010"),
+        ("WORKER_POLL_INTERVAL_MS", "10", "ledger.E011"),
+        ("WORKER_PORT", "70000", "ledger.E012"),
+        ("WORKER_LANES", "mail=1", "ledger.E013"),
+    ],
+)
+def test_settings_of_jobs_that_cannot_work_are_named(variable: str, value: str, code: str):
+    done = run_check(SECRET_KEY="k" * 60, ENCRYPTION_KEY="a1" * 32, **{variable: value})
+    assert done.returncode == 1
+    assert code in done.stderr
+    assert variable in done.stderr

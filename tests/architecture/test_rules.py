@@ -11,6 +11,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models.functions import Now
 
+from events.registry import subscribers
 from tests.architecture.sources import APPS, ROOT, called_name, sources, text_files
 
 # Where money, rates and quantities are: everywhere but in what serves and supervises.
@@ -150,3 +151,28 @@ def test_tasks_are_never_imported_by_services(app: str):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.endswith(".tasks")
     ]
     assert importing == []
+
+
+def test_only_the_back_office_knows_unfold():
+    """Everything else takes its pages from `tenants.backoffice`, so that the look can be exchanged in one place."""
+    knowing = {
+        path
+        for path, tree in sources().items()
+        for node in ast.walk(tree)
+        for name in imported(node)
+        if name.partition(".")[0] == "unfold"
+    }
+    assert knowing
+    assert [path for path in knowing if not path.startswith("tenants/backoffice/")] == []
+
+
+def imported(node: ast.AST) -> list[str]:
+    """The modules an import statement names."""
+    if isinstance(node, ast.Import):
+        return [one.name for one in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+
+
+def test_only_the_apps_listen_to_events():
+    """A subscriber of one test that all tests have would mail, count and write in each of them."""
+    assert [one.name for one in subscribers() if one.name.partition(".")[0] not in APPS] == []

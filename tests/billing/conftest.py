@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tests.tenants.backoffice.conftest import _no_second_factor, browser_of, make_member  # noqa: F401
+
 # What the frame asks of the database in a test, whatever the route: the key, and the scope inside the test's own
 # transaction (a savepoint and its release, the settings before, those of the tenant, those before again).
 FRAME_QUERIES = 6

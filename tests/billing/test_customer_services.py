@@ -19,6 +19,7 @@ from billing.services.customers import (
     resolve_customer,
     update_customer,
 )
+from billing.services.erasing import erase_customers
 from billing.services.payments import record_manual_payment
 from common.errors import NotFound
 from common.ids import new_id
@@ -103,11 +104,11 @@ def test_a_customer_without_any_name_is_a_mistake_of_the_caller(scope: Tenant, a
 
 def test_an_erased_customer_is_billed_no_more(scope: Tenant, at: dt.datetime) -> None:
     customer = create_customer(tenant_id=scope.id, at=at, external_id="user-1")
-    Customer.objects.update(erased_at=at)
+    erase_customers(customer_ids=[customer.id], at=at)
     with pytest.raises(CustomerErased):
         resolve_customer(tenant_id=scope.id, at=at, customer_id=customer.id)
-    with pytest.raises(CustomerErased):
-        resolve_customer(tenant_id=scope.id, at=at, external_id="user-1", details=DETAILS)
+    # The name says nothing of who bore it: it is that of another customer now.
+    assert resolve_customer(tenant_id=scope.id, at=at, external_id="user-1", details=DETAILS).id != customer.id
 
 
 def test_a_refused_creation_leaves_the_transaction_usable(scope: Tenant, at: dt.datetime) -> None:
@@ -164,8 +165,10 @@ def test_the_version_rises_with_each_change_also_with_raw_sql(scope: Tenant, at:
 
 
 def test_an_erased_customer_is_final_also_for_raw_sql(scope: Tenant, at: dt.datetime) -> None:
-    create_customer(tenant_id=scope.id, at=at, name="Ada")
-    Customer.objects.update(name=None, erased_at=at)
+    customer = create_customer(tenant_id=scope.id, at=at, name="Ada")
+    with pytest.raises(IntegrityError, match="only an eraser"), transaction.atomic():
+        Customer.objects.update(name=None, erased_at=at)
+    erase_customers(customer_ids=[customer.id], at=at)
     with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
         Customer.objects.update(name="Back again")
 

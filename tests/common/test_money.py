@@ -19,6 +19,7 @@ from common.money import (
     format_plain,
     is_currency,
     round_half_away,
+    round_ratio,
 )
 
 amounts = st.integers(-MAX_AMOUNT, MAX_AMOUNT)
@@ -60,6 +61,7 @@ def test_rounding_a_fraction_is_never_further_off_than_a_half_and_is_symmetric(n
     if abs(rounded - value) == Fraction(1, 2):
         assert abs(rounded) > abs(value)
     assert round_half_away(-value) == -rounded
+    assert round_ratio(numerator, denominator) == rounded
 
 
 @given(decimals)

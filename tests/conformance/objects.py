@@ -12,10 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from accounting.models import Seal
+from accounting.services.sealing import seal_tenant
 from common import prefixes
 from common.ids import encode_id, new_id
 from tenants.models import Job, Tenant
 from tenants.scope import tenant_scope
+from tenants.services.tenants import create_application
+from tests.accounting.elsewhere import wait_for_other_databases
 from tests.clients import Api
 from tests.conformance.contract import Route
 
@@ -68,35 +72,220 @@ def make_invoice(owner: Owner) -> str:
     return owner.create("/api/invoices", _invoice())
 
 
-# What the first path segment after /api/ collects, for routes with an id in their path.
+def make_subscriber(owner: Owner) -> str:
+    """A subscriber at an address that nobody has."""
+    body = {"name": "Books", "url": "https://192.0.32.8/hooks"}
+    return owner.create("/api/webhooks/subscribers", body)
+
+
+def make_inactive_subscriber(owner: Owner) -> str:
+    """One that is switched off."""
+    body = {"name": "Off", "url": "https://192.0.32.8/hooks", "active": False}
+    return owner.create("/api/webhooks/subscribers", body)
+
+
+def make_delivery(owner: Owner) -> str:
+    """A delivery that was not attempted yet: a test's."""
+    answer = owner.api.post(f"/api/webhooks/subscribers/{make_subscriber(owner)}/test")
+    assert answer.status_code == 202, answer.content
+    made: str = answer.json()["id"]
+    return made
+
+
+def make_account(owner: Owner) -> str:
+    """An account that may be overdrawn without bound."""
+    return owner.create("/api/accounts", {"currency": "EUR", "overdraft": {"policy": "unlimited"}})
+
+
+def make_suspended_account(owner: Owner) -> str:
+    """One that takes no part."""
+    made = owner.create("/api/accounts", {"currency": "EUR"})
+    assert owner.api.post(f"/api/accounts/{made}/suspend", {"reason": "A test"}).status_code == 200
+    return made
+
+
+def _transfer(owner: Owner) -> str:
+    body = {"fromAccountId": make_account(owner), "toAccountId": make_account(owner), "amount": 1, "currency": "EUR"}
+    return owner.create("/api/transfers", body)
+
+
+def make_transfer(owner: Owner) -> str:
+    """A posted transfer."""
+    return _transfer(owner)
+
+
+def make_voided_transfer(owner: Owner) -> str:
+    """One that was taken back."""
+    made = _transfer(owner)
+    assert owner.api.post(f"/api/transfers/{made}/void", {"reason": "A test"}).status_code == 200
+    return made
+
+
+def make_seal(owner: Owner) -> str:
+    """A seal over a movement."""
+    _transfer(owner)
+    wait_for_other_databases()
+    assert seal_tenant(tenant_id=owner.tenant.id, now=AT)
+    with tenant_scope(owner.tenant.id):
+        return encode_id(prefixes.SEAL, Seal.objects.latest("number").id)
+
+
+def make_entry(owner: Owner) -> str:
+    """An entry of two lines."""
+    sides = {"debit": make_account(owner), "credit": make_account(owner)}
+    lines = [{"accountId": account, "side": side, "amount": 1} for side, account in sides.items()]
+    return owner.create("/api/entries", {"lines": lines})
+
+
+def make_hold(owner: Owner) -> str:
+    """An active hold."""
+    return owner.create("/api/holds", {"accountId": make_account(owner), "amount": 1, "currency": "EUR"})
+
+
+def make_released_hold(owner: Owner) -> str:
+    """One that holds nothing any more."""
+    made = make_hold(owner)
+    assert owner.api.post(f"/api/holds/{made}/release").status_code == 200
+    return made
+
+
+def make_grant(owner: Owner) -> str:
+    """An active grant of a customer."""
+    return owner.create("/api/grants", {"customerId": make_customer(owner), "amount": 1, "currency": "EUR"})
+
+
+def make_revoked_grant(owner: Owner) -> str:
+    """One of which nothing is left."""
+    made = make_grant(owner)
+    assert owner.api.post(f"/api/grants/{made}/revoke", {"reason": "Mistake"}).status_code == 200
+    return made
+
+
+def make_application(owner: Owner) -> str:
+    """An application; only staff makes them."""
+    with tenant_scope(owner.tenant.id):
+        made = create_application(tenant_id=owner.tenant.id, slug=f"app-{new_id().hex}", name="Shop", at=AT)
+    return encode_id(prefixes.APPLICATION, made.id)
+
+
+def make_feature(owner: Owner) -> str:
+    """A metered feature."""
+    return owner.create("/api/features", {"key": f"f{new_id().hex}", "name": "Calls", "type": "metered"})
+
+
+def make_archived_feature(owner: Owner) -> str:
+    """One that enters nothing new."""
+    made = make_feature(owner)
+    assert owner.api.post(f"/api/features/{made}/archive").status_code == 200
+    return made
+
+
+def make_price(owner: Owner) -> str:
+    """A monthly price that nothing uses."""
+    body = {"productId": make_product(owner), "currency": "EUR", "interval": "month", "unitAmount": 4900}
+    return owner.create("/api/prices", body)
+
+
+def make_plan(owner: Owner) -> str:
+    """A draft with a price and a feature."""
+    features = [{"featureId": make_feature(owner), "limit": 5}]
+    body = {"name": f"Plan {new_id().hex}", "currency": "EUR", "prices": [make_price(owner)], "features": features}
+    return owner.create("/api/plans", body)
+
+
+def make_active_plan(owner: Owner) -> str:
+    """One whose first version is in force."""
+    made = make_plan(owner)
+    assert owner.api.post(f"/api/plans/{made}/versions/1/publish").status_code == 200
+    return made
+
+
+def make_archived_plan(owner: Owner) -> str:
+    """One that is over."""
+    made = make_active_plan(owner)
+    assert owner.api.post(f"/api/plans/{made}/archive").status_code == 200
+    return made
+
+
+# What the first path segment after /api/ collects (below webhooks the second), for routes with an id in their path.
 COLLECTIONS: Mapping[str, str] = {
+    "accounts": prefixes.ACCOUNT,
     "customers": prefixes.CUSTOMER,
+    "entries": prefixes.JOURNAL_ENTRY,
+    "features": prefixes.FEATURE,
+    "grants": prefixes.GRANT,
+    "holds": prefixes.HOLD,
     "invoices": prefixes.INVOICE,
     "jobs": prefixes.JOB,
+    "plans": prefixes.PLAN,
+    "prices": prefixes.PRICE,
     "products": prefixes.PRODUCT,
+    "transfers": prefixes.TRANSFER,
+    "seals": prefixes.SEAL,
+    "webhooks/deliveries": prefixes.WEBHOOK_DELIVERY,
+    "webhooks/subscribers": prefixes.WEBHOOK_SUBSCRIBER,
 }
 # What makes objects of a kind: one of each state that matters.
 FACTORIES: Mapping[str, tuple[Callable[[Owner], str], ...]] = {
+    prefixes.ACCOUNT: (make_account, make_suspended_account),
+    prefixes.APPLICATION: (make_application,),
     prefixes.CUSTOMER: (make_customer,),
+    prefixes.FEATURE: (make_feature, make_archived_feature),
+    prefixes.GRANT: (make_grant, make_revoked_grant),
+    prefixes.HOLD: (make_hold, make_released_hold),
     prefixes.INVOICE: (make_invoice, make_draft),
     prefixes.JOB: (make_job,),
+    prefixes.JOURNAL_ENTRY: (make_entry,),
+    prefixes.METER: (),  # named by features and prices already; nothing makes one yet
+    prefixes.PLAN: (make_active_plan, make_archived_plan, make_plan),
+    prefixes.PRICE: (make_price,),
     prefixes.PRODUCT: (make_product,),
+    prefixes.TRANSFER: (make_transfer, make_voided_transfer),
+    prefixes.SEAL: (make_seal,),
+    prefixes.WEBHOOK_DELIVERY: (make_delivery,),
+    prefixes.WEBHOOK_SUBSCRIBER: (make_subscriber, make_inactive_subscriber),
     prefixes.SUBSCRIPTION: (),  # named by filters already; nothing makes one yet
 }
+# Parameters of paths that name a part of the object before them: each plan has a version 1.
+PARTS: Mapping[str, str] = {"version": "1"}
 # Bodies that pass the validation where the smallest one that the schema allows does not: fields depend on each other.
+# Fields of which a body has one: a test that sets one of them takes the others out.
+ALTERNATIVES: Mapping[str, frozenset[str]] = {"POST /api/grants": frozenset({"customerId", "accountId"})}
+
 BODIES: Mapping[str, dict[str, Any]] = {
+    "PATCH /api/accounts/{id}": {"metadata": {"tier": "gold"}},
+    "POST /api/accounts": {"currency": "EUR", "ownerType": "customer"},
+    "POST /api/entries": {
+        "lines": [
+            {"accountId": encode_id(prefixes.ACCOUNT, new_id()), "side": side, "amount": 1}
+            for side in ("debit", "credit")
+        ]
+    },
+    "POST /api/grants": {"customerId": encode_id(prefixes.CUSTOMER, new_id()), "amount": 1, "currency": "EUR"},
     "POST /api/invoices": _invoice(),
+    "POST /api/features": {"key": "api.calls", "name": "Calls", "type": "metered"},
+    "POST /api/prices": {"productId": encode_id(prefixes.PRODUCT, new_id()), "currency": "EUR", "unitAmount": 4900},
     "POST /api/products": {"name": "Consulting", "type": "one_time"},
+    "POST /api/webhooks/subscribers": {"name": "Books", "url": "https://192.0.32.8/hooks"},
+    "PATCH /api/webhooks/subscribers/{id}": {"name": "Books"},
+    "PUT /api/webhooks/subscribers/{id}": {"name": "Books"},
 }
 
 
 def path_prefix(route: Route) -> str:
     """The id prefix of the one parameter in the route's path. Raises LookupError when it is not known here."""
-    names = re.findall(r"{(\w+)}", route.path)
-    collection = route.path.split("/")[2]
+    names = [name for name in re.findall(r"{(\w+)}", route.path) if name not in PARTS]
+    segments = route.path.split("/")[2:]
+    # The collections of one area stand together: /api/webhooks/subscribers.
+    collection = "/".join(segments[:2]) if segments[0] == "webhooks" else segments[0]
     if len(names) != 1 or collection not in COLLECTIONS:
         raise LookupError(f"{route}: name its objects in {__name__}.COLLECTIONS and what makes them in FACTORIES")
     return COLLECTIONS[collection]
+
+
+def path_of(route: Route, identity: str) -> str:
+    """The route's path for an object with this id."""
+    return re.sub(r"{(\w+)}", lambda found: PARTS.get(found[1], identity), route.path)
 
 
 def objects_of(prefix: str, owner: Owner) -> list[str]:

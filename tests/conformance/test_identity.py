@@ -12,7 +12,7 @@ from common.prefixes import TENANT
 from tenants.models import Tenant
 from tests.clients import Api
 from tests.conformance.contract import Route, documented_routes
-from tests.conformance.objects import missing_id, path_prefix
+from tests.conformance.objects import missing_id, path_of, path_prefix
 
 ROUTES = [route for route in documented_routes() if not route.public]
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,7 @@ def address(route: Route) -> str:
     """The route with an id that does not exist."""
     if "{" not in route.path:
         return route.path
-    head, _, rest = route.path.partition("{")
-    return head + missing_id(path_prefix(route)) + rest.partition("}")[2]
+    return path_of(route, missing_id(path_prefix(route)))
 
 
 def call(api: Api, route: Route, **headers: Any) -> Any:

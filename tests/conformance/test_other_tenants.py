@@ -21,7 +21,16 @@ from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests.clients import Api
 from tests.conformance.contract import Route, body_schema, documented_routes, resolved
-from tests.conformance.objects import BODIES, FACTORIES, Owner, missing_id, objects_of, path_prefix
+from tests.conformance.objects import (
+    ALTERNATIVES,
+    BODIES,
+    FACTORIES,
+    Owner,
+    missing_id,
+    objects_of,
+    path_of,
+    path_prefix,
+)
 
 ID_PATTERN = re.compile(r"\^(\w+)_\[0-7\]")
 ITEM = "[]"  # in the path of a field: the elements of a list
@@ -132,11 +141,12 @@ def with_value(body: Any, path: tuple[str, ...], value: str, schema: dict[str, A
 
 def request(owner: Owner, route: Route, identity: str, body: Any, *, key: bool) -> tuple[int, Any]:
     """Status and body of a call with `identity` in the path; the trace id differs and is left out."""
-    path = re.sub(r"{\w+}", identity, route.path)
+    path = path_of(route, identity)
     options: dict[str, Any] = {"key": str(new_id())} if key else {}
     given = {} if route.method in ("GET", "DELETE") else {"json": body}
     answer = owner.api.request(route.method, path, **given, **options)
-    value = answer.json() if answer.content else None
+    json = answer.headers.get("Content-Type", "").startswith("application/json")
+    value = answer.json() if json else answer.content or None
     if isinstance(value, dict):
         value.pop("traceId", None)
     return answer.status_code, value
@@ -181,7 +191,8 @@ def test_the_same_id_exists_for_its_owner(route: Route, other: Owner):
     """Otherwise the test above would prove nothing."""
     for identity in objects_of(path_prefix(route), other):
         status, body = request(other, route, identity, valid_body(route), key=False)
-        assert status != 404, body
+        # What the body names may be missing; then it is named in details.
+        assert status != 404 or body.get("details"), body
 
 
 @pytest.mark.parametrize("field", IN_BODY, ids=str)
@@ -193,7 +204,11 @@ def test_an_id_in_a_body_of_another_tenant_does_not_exist(field: Field, caller: 
     assert schema is not None
 
     def ask(identity: str) -> tuple[int, Any]:
-        return request(caller, route, own, with_value(valid_body(route), field.path, identity, schema), key=True)
+        body = with_value(valid_body(route), field.path, identity, schema)
+        others = ALTERNATIVES.get(str(route), frozenset()) - {field.path[0]}
+        if others:
+            body = {name: value for name, value in body.items() if name not in others}
+        return request(caller, route, own, body, key=True)
 
     before = [digest(caller), digest(other)]
     unknown = ask(missing_id(field.prefix))
@@ -207,10 +222,15 @@ def test_an_id_in_a_body_of_another_tenant_does_not_exist(field: Field, caller: 
 @pytest.mark.parametrize("field", IN_QUERY, ids=str)
 def test_a_filter_by_an_id_of_another_tenant_finds_nothing(field: Field, caller: Owner, other: Owner):
     [name] = field.path
+    path, whole = field.route.path, "{" not in field.route.path
+    if not whole:
+        path = path.replace("{id}", objects_of(path_prefix(field.route), caller)[-1])
     identities = [missing_id(field.prefix), *objects_of(field.prefix, other)]
-    answers = [caller.api.get(f"{field.route.path}?{name}={identity}") for identity in identities]
+    answers = [caller.api.get(f"{path}?{name}={identity}") for identity in identities]
+    nothing = {"data": [], "hasMore": False, "nextCursor": None}
     for answer in answers:
-        assert (answer.status_code, answer.json()) == (200, {"data": [], "hasMore": False, "nextCursor": None})
+        # Inside one object the filter chooses what is shown, and finds of another tenant what it finds of nobody.
+        assert (answer.status_code, answer.json()) == (200, nothing if whole else answers[0].json())
 
 
 def test_every_kind_of_id_in_the_document_has_a_factory():

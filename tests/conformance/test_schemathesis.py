@@ -21,7 +21,7 @@ from common.ids import new_id
 from tenants.models import Tenant
 from tests.clients import Api
 from tests.conformance.contract import METHODS, Route, the_document
-from tests.conformance.objects import FACTORIES, Owner, objects_of, one_object_of, path_prefix
+from tests.conformance.objects import FACTORIES, PARTS, Owner, objects_of, one_object_of, path_prefix
 
 CONFIG = {
     "checks": {
@@ -132,11 +132,18 @@ def make_key_fresh(case: Case[Any]) -> None:
         case.headers[KEY] = f"{key.strip()[:200]}-{new_id()}"
 
 
+def main_parameter(case: Case[Any]) -> str:
+    """The parameter of the path that names the object; those that name a part of it are set to one that exists."""
+    case.path_parameters.update({name: value for name, value in PARTS.items() if name in case.path_parameters})
+    [name] = set(case.path_parameters) - set(PARTS)
+    return name
+
+
 def explore(case: Case[Any], owner: Owner) -> None:
     """As generated, and once more for an object that exists where the path names one."""
     send_until_accepted(case, lambda: send(case, owner))
     if "{" in case.operation.path and case.method.lower() in METHODS:
-        [name] = case.path_parameters
+        name = main_parameter(case)
         for identity in one_object_of(path_prefix(Route(case.operation.path, case.method)), owner):
             case.path_parameters[name] = identity
             send_until_accepted(case, lambda: send(case, owner))
@@ -157,15 +164,16 @@ def machine_of(make_owner: Callable[[], Owner]) -> type[OpenAPIStateMachine]:
             self.steps += 1
             if "{" in case.operation.path:
                 # A sequence may start at an operation with a random id, which would end it.
-                [name] = case.path_parameters
+                name = main_parameter(case)
                 known = self.known[path_prefix(Route(case.operation.path, case.method))]
                 if str(case.path_parameters[name]) not in known:
                     case.path_parameters[name] = known[self.steps % len(known)]
 
         def call(self, case: Case[Any], **kwargs: Any) -> Response:
             response = send_until_accepted(case, lambda: case.call(**kwargs))
-            if response.status_code == 201:
-                created = response.json()["id"]
+            # A batch has no id, and a unit is asked for by none.
+            created = response.json().get("id") if response.status_code == 201 else None
+            if created and created.rpartition("_")[0] in self.known:
                 self.known[created.rpartition("_")[0]].append(created)
             return response
 
@@ -182,8 +190,9 @@ def test_answers_are_those_of_the_document(case: Case[Any], owner: Owner):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @document.parametrize()
-@settings(SETTINGS, max_examples=400, derandomize=False)
+@settings(SETTINGS, max_examples=150, derandomize=False)
 def test_answers_are_those_of_the_document_at_length(case: Case[Any], owner: Owner):
     explore(case, owner)
 
@@ -193,5 +202,6 @@ def test_sequences_of_calls(make_owner: Callable[[], Owner]):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_long_sequences_of_calls(make_owner: Callable[[], Owner]):
-    machine_of(make_owner).run(settings=settings(SETTINGS, max_examples=600, stateful_step_count=20, derandomize=False))
+    machine_of(make_owner).run(settings=settings(SETTINGS, max_examples=300, stateful_step_count=20, derandomize=False))

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from common.ids import new_id
+from events import registry
 from events.domain import DomainEvent
 from events.registry import Handler, subscribe, unsubscribe
+from tests.tenants.backoffice.conftest import _no_second_factor, browser_of, make_member  # noqa: F401
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, 1, tzinfo=dt.UTC)
 """Real time, as far as leases and retries are concerned."""
@@ -27,6 +29,12 @@ def an_event(event_type: str = "invoice.paid", **changes: Any) -> DomainEvent:
         "occurred_at": dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC),
     }
     return DomainEvent(**{**given, **changes})
+
+
+@pytest.fixture(autouse=True)
+def _only_our_subscribers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The apps further right listen too; here only those count that a test registers."""
+    monkeypatch.setattr(registry, "_subscribers", {})
 
 
 @pytest.fixture

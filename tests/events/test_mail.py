@@ -13,7 +13,8 @@ from events.errors import InvalidMail
 from events.models import Mail
 from events.services import leases
 from events.services.leases import ABANDONED, MAILS
-from events.services.mail import queue_mail, send_due_mail
+from events.services.mail import queue_mail
+from events.services.sending import send_due_mail
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests.events.conftest import LEASE, NOW

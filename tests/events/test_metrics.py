@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from prometheus_client import REGISTRY, generate_latest
 
 from events import metrics
@@ -9,7 +10,7 @@ from events.models import EventDelivery
 from events.publishing import publish_all
 from events.services.dispatching import dispatch
 from events.services.mail import queue_mail
-from ledger_project.health import _registry
+from ledger_project.health import together
 from tenants.scope import tenant_scope
 from tests.events.conftest import NOW, an_event
 
@@ -28,6 +29,7 @@ def test_the_backlog_of_all_tenants_is_shown(tenant, other_tenant, subscribed):
     assert REGISTRY.get_sample_value("ledger_events_pending") == 4
     assert REGISTRY.get_sample_value("ledger_mail_open") == 2
     assert 0 <= (REGISTRY.get_sample_value("ledger_events_oldest_seconds") or 0) < 60
+    assert (REGISTRY.get_sample_value("ledger_mail_overdue_seconds") or 0) > 3600  # due since NOW, months ago
     dispatch(now=NOW)
     with tenant_scope(tenant.id):
         EventDelivery.objects.update(status="dead", next_attempt_at=None)
@@ -53,13 +55,15 @@ def test_attempts_are_counted_by_subscriber_and_outcome(tenant, subscribed):
 
 
 def test_without_a_database_the_other_metrics_are_still_served(monkeypatch):
-    def unreachable():
+    def unreachable(*_args: object):
         raise OperationalError("gone")
 
-    monkeypatch.setattr(metrics, "get_backlog", unreachable)
+    # Every collector asks the database, those of the apps further right too.
+    monkeypatch.setattr(BaseDatabaseWrapper, "cursor", unreachable)
     text = generate_latest(REGISTRY).decode()
     assert "ledger_mail_total" in text
     assert "ledger_events_pending" not in text
+    assert "ledger_webhook_deliveries_open" not in text
 
 
 def test_registering_twice_is_harmless():
@@ -69,4 +73,4 @@ def test_registering_twice_is_harmless():
 @pytest.mark.django_db
 def test_processes_that_share_their_counts_show_the_backlog_too(tmp_path, monkeypatch):
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    assert _registry().get_sample_value("ledger_events_pending") == 0
+    assert together().get_sample_value("ledger_events_pending") == 0

@@ -112,7 +112,7 @@ def test_functions_across_tenants_return_ids_and_numbers_only(tenant, other_tena
         assert dict(cursor.fetchall()) == {tenant.id: [mine], other_tenant.id: [theirs]}
         cursor.execute("SELECT count(*) FROM events_deliveries_due(%s, 10)", [NOW])
         assert cursor.fetchone() == (2,)
-        cursor.execute("SELECT count(*) FROM events_mail_due(%s, 10)", [NOW])
+        cursor.execute("SELECT count(*) FROM events_mail_due_by_tenant(%s, 4, 10)", [NOW])
         assert cursor.fetchone() == (2,)
         cursor.execute("SELECT * FROM events_backlog()")
         assert cursor.fetchone() == (2, min(mine, theirs), 2, 0, 2, 0)
@@ -120,10 +120,13 @@ def test_functions_across_tenants_return_ids_and_numbers_only(tenant, other_tena
 
 def test_kilobytes_of_data_stay_in_the_row(scope):
     text = '{"x":"' + "".join(random.choices("0123456789abcdefghijklmnopqrstuvwxyz", k=7000)) + '"}'
-    publish(an_event(data=text), tenant_id=scope.id)
     with connection.cursor() as cursor:
+        # Larger events of other tests, although rolled back, have left their pages there.
+        cursor.execute("SELECT pg_relation_size(reltoastrelid) FROM pg_class WHERE relname = 'events_event'")
+        (before,) = cursor.fetchone()
+        publish(an_event(data=text), tenant_id=scope.id)
         cursor.execute(
             "SELECT pg_column_size(e.data), pg_relation_size(c.reltoastrelid) "
             "FROM events_event e, pg_class c WHERE c.relname = 'events_event'"
         )
-        assert cursor.fetchone() == (len(text) + 4, 0)
+        assert cursor.fetchone() == (len(text) + 4, before)

@@ -11,7 +11,7 @@ from redis import Redis
 
 from events import wakeup
 from events.tasks import dispatch_events
-from events.wakeup import CoalescingWaker, _CelerySender
+from events.wakeup import DISPATCH_TASK, UNANSWERED_KEY, CelerySender, CoalescingWaker
 
 
 class Counter:
@@ -86,7 +86,7 @@ def test_without_redis_sending_fails_quickly(settings):
     wakeup.answered()
     began = time.monotonic()
     try:
-        _CelerySender()()
+        CelerySender(DISPATCH_TASK, UNANSWERED_KEY)()
     except Exception as refused:
         assert "refused" in str(refused).lower()  # noqa: PT017
     else:
@@ -96,14 +96,14 @@ def test_without_redis_sending_fails_quickly(settings):
 
 def test_a_forked_child_wakes_from_a_thread_of_its_own():
     sent = Counter()
-    wakeup._waker = CoalescingWaker(sent)
+    wakeup._dispatcher._waker = CoalescingWaker(sent)
     wakeup.nudge()
     assert sent.called.wait(2)
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         mine = Counter()
-        wakeup._waker._send = mine
+        wakeup._dispatcher._waker._send = mine
         wakeup.nudge()
         os.write(writing, b"1" if mine.called.wait(2) and sent.calls == 1 else b"0")
         os._exit(0)
@@ -113,15 +113,15 @@ def test_a_forked_child_wakes_from_a_thread_of_its_own():
     finally:
         os.waitpid(child, 0)
         os.close(reading)
-        wakeup._renew()
+        wakeup._dispatcher._renew()
 
 
 @pytest.mark.django_db
 def test_one_message_at_a_time_waits_for_a_worker_and_it_expires(settings):
     settings.CELERY_TASK_DEFAULT_QUEUE = f"tests-{os.getpid()}"
     wakeup.answered()
-    _CelerySender()()
-    _CelerySender()()  # another process, while the first message waits
+    CelerySender(DISPATCH_TASK, UNANSWERED_KEY)()
+    CelerySender(DISPATCH_TASK, UNANSWERED_KEY)()  # another process, while the first message waits
     app = Celery("tests", set_as_current=False)
     app.config_from_object("django.conf:settings", namespace="CELERY")
     with app.connection_for_read() as broker, broker.SimpleQueue(settings.CELERY_TASK_DEFAULT_QUEUE) as queue:
@@ -130,7 +130,7 @@ def test_one_message_at_a_time_waits_for_a_worker_and_it_expires(settings):
         with pytest.raises(Empty):
             queue.get(block=False)
         dispatch_events()  # the worker looks …
-        _CelerySender()()  # … and what came after that is worth a message
+        CelerySender(DISPATCH_TASK, UNANSWERED_KEY)()  # … and what came after that is worth a message
         queue.get(timeout=5).ack()
     assert message.headers["task"] == "events.tasks.dispatch_events"
     assert message.headers["expires"] is not None

@@ -1,5 +1,9 @@
-"""What a worker started by a test listens to: each event becomes a mail, slowly enough to be killed in the middle."""
+"""What a worker started by a test listens to: each event becomes a mail, slowly enough to be killed in the middle.
 
+Only such a worker may import this: whoever does listens to every invoice.
+"""
+
+import os
 import time
 
 from common.clock import SystemClock
@@ -9,6 +13,7 @@ from events.services.mail import queue_mail
 
 NAME = "tests.mail_in_worker"
 PAUSE_SECONDS = 0.03
+SLOW_SECONDS = float(os.environ["DAWDLE_SECONDS"])
 
 
 def mail_the_buyer(event: ReceivedEvent) -> None:
@@ -26,4 +31,10 @@ def mail_the_buyer(event: ReceivedEvent) -> None:
     time.sleep(PAUSE_SECONDS)
 
 
+def dawdle(_event: ReceivedEvent) -> None:
+    """Keep a process of the dispatcher busy."""
+    time.sleep(SLOW_SECONDS)
+
+
+subscribe("tests.dawdle_in_worker", ["payment.slow"], dawdle)
 subscribe(NAME, ["invoice.*"], mail_the_buyer)

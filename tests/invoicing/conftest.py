@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from invoicing.services import one_statement
+from invoicing.services.recognising import recognise_revenue
 from tenants.models import Tenant
 from tests.clients import Api
 from tests.invoicing.documents import Invoices
+from tests.tenants.backoffice.conftest import _no_second_factor, browser_of, make_member  # noqa: F401
+
+QUARTER = {"periodStart": "2026-01-01T00:00:00Z", "periodEnd": "2026-04-01T00:00:00Z"}
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +48,16 @@ def settings_of(tenant: Tenant, api: Api) -> Callable[..., dict[str, Any]]:
         return changed
 
     return change
+
+
+@pytest.fixture
+def year(invoices: Invoices, settings_of: Callable[..., Any], time_machine: Any) -> dict[str, dict[str, Any]]:
+    """January: three invoices with 10 % of tax, one of which is paid in February and one is for three months."""
+    settings_of(taxRate=1000, timeZone="Europe/Berlin", paymentTermsDays=14)
+    time_machine.move_to("2026-01-05T10:00:00Z", tick=False)
+    made = {"open": invoices.make(1_000), "paid": invoices.make(2_000), "served": invoices.make(9_000, **QUARTER)}
+    made["yen"] = invoices.make(500, currency="JPY", userId="user-2")
+    time_machine.move_to("2026-02-10T10:00:00Z", tick=False)
+    assert invoices.act(made["paid"], "mark-paid").status_code == 200
+    recognise_revenue(tenant_id=invoices.tenant.id, at=dt.datetime(2026, 2, 10, tzinfo=dt.UTC))
+    return made

@@ -55,6 +55,10 @@ SETTINGS = st.fixed_dictionaries(
         "time_zone": st.sampled_from(ZONES),
         "payment_terms_days": st.integers(0, 365),
         "locale": st.sampled_from(["en", "fr"]),
+        "payment_instructions": maybe(texts(50)),
+        "invoice_texts": st.dictionaries(
+            st.sampled_from(["en", "fr", "de"]), st.fixed_dictionaries({"paymentInstructions": texts(20)}), max_size=2
+        ),
     }
 )  # fmt: skip
 TERMS = st.builds(

@@ -14,7 +14,8 @@ from billing.models import Payment
 from invoicing.models import InvoiceItem
 from tenants.scope import tenant_scope
 from tests.clients import Api
-from tests.invoicing.documents import ITEM, Invoices
+from tests.invoicing.credited import credit, grant, left_of, paid_with_credit, wallet, wrong
+from tests.invoicing.documents import ITEM, Invoices, asked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,6 +62,41 @@ def test_parts_never_add_up_to_more_than_the_total(invoices, at_once):
     seen = at_once(*[post(invoice, "mark-paid", {"amount": 4_000})] * 4)
     assert seen == {(200, None): 2, (422, "over_payment"): 2}
     assert invoices.get(invoice)["amountPaid"] == 8_000
+
+
+@pytest.mark.parametrize("more", [{}, {"dueDate": "2100-01-01T00:00:00Z"}])
+def test_one_credit_is_used_once_by_however_many_invoices(invoices, at_once, more):
+    first = grant(invoices, 60, priority=0)
+    credit(invoices, 40)
+    body = asked(30, **more)
+    assert at_once(*[lambda api: api.post("/api/invoices", body)] * 6) == {(201, None): 6}
+    assert sum(amount for amount, _ in paid_with_credit(invoices.tenant)) == 100
+    assert wallet(invoices)["posted"] == 0
+    assert left_of(invoices, first) == [(0, "used")]
+    assert sorted(one["amountPaid"] for one in invoices.listed()) == [0, 0, 10, 30, 30, 30]
+    assert len(set(invoices.numbers())) == 6
+    assert wrong(invoices.tenant) == []
+
+
+def test_credit_is_used_and_spent_elsewhere_at_once_and_never_twice(invoices, at_once):
+    account = grant(invoices, 60)["accountId"]
+    shop = invoices.api.post("/api/accounts", {"currency": "EUR"}).json()["id"]
+    spend = {"fromAccountId": account, "toAccountId": shop, "amount": 25, "currency": "EUR"}
+    drafts = [invoices.draft(30) for _ in range(2)]
+    seen = at_once(*[post(draft, "finalise") for draft in drafts], *[lambda api: api.post("/api/transfers", spend)] * 2)
+    assert set(seen) <= {(200, None), (201, None), (422, "insufficient_funds")}
+    assert seen[200, None] == 2
+    used = sum(amount for amount, _ in paid_with_credit(invoices.tenant))
+    assert used + 25 * seen[201, None] + wallet(invoices)["posted"] == 60
+    assert wrong(invoices.tenant) == []
+
+
+def test_credit_comes_back_once(invoices, at_once):
+    credit(invoices, 60)
+    invoice = invoices.make(100)
+    assert at_once(*[post(invoice, "cancel")] * 4) == {(200, None): 1, (409, "invoice_already_void"): 3}
+    assert wallet(invoices)["posted"] == 60
+    assert wrong(invoices.tenant) == []
 
 
 def test_a_draft_is_finalised_once(invoices, at_once):

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from billing.models import Customer
-from common.ids import encode_id, new_id
+from billing.services.erasing import erase_customers
+from common.ids import decode_id, encode_id, new_id
 from common.prefixes import CUSTOMER, PRODUCT
+from invoicing.services.erasing import erase_invoices
 from tenants.scope import tenant_scope
-from tests.invoicing.documents import ITEM, Invoices, asked
+from tests.invoicing.documents import ITEM, Invoices, asked, uuid_of
 
 pytestmark = pytest.mark.django_db
 ADDRESS = {"line1": "1 High St", "line2": None, "city": "Bath", "region": None, "postalCode": "BA1", "country": "GB"}
@@ -178,9 +180,10 @@ def test_a_query_parameter_is_refused(invoices):
 
 
 def test_an_erased_customer_is_not_billed(invoices, at):
-    made = invoices.make(userId="u")
+    made = invoices.make(0, userId="u")
     with tenant_scope(invoices.tenant.id):
-        Customer.objects.filter(external_id="u").update(erased_at=at)
-    for who in ({"userId": "u"}, {"customerId": made["customerId"]}):
-        answer = invoices.post(asked(**who))
-        assert (answer.status_code, answer.json()["code"]) == (409, "customer_erased")
+        erase_invoices(invoice_ids=[uuid_of(made)], at=at)
+        erase_customers(customer_ids=[decode_id(CUSTOMER, made["customerId"])], at=at)
+    answer = invoices.post(asked(customerId=made["customerId"]))
+    assert (answer.status_code, answer.json()["code"]) == (409, "customer_erased")
+    assert invoices.make(userId="u")["customerId"] != made["customerId"]

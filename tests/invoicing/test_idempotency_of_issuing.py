@@ -11,8 +11,10 @@ import pytest
 from django.db import connection, connections
 
 from billing.models import Customer
+from billing.services.erasing import erase_customers
 from events.models import Event
 from invoicing.models import Invoice, NumberSeries
+from invoicing.services.erasing import erase_invoices
 from tenants.models import IdempotencyKey, ServiceKey, Tenant, TenantSettings
 from tenants.scope import tenant_scope
 from tests.clients import Api
@@ -287,7 +289,10 @@ def test_a_customer_changed_elsewhere_is_billed_as_changed(warm):
 def test_a_customer_erased_elsewhere_is_not_billed(warm, at):
     def erase():
         with tenant_scope(warm.tenant.id):
-            Customer.objects.update(erased_at=at, external_id=None)
+            ids = list(Invoice.objects.values_list("id", flat=True))
+            Invoice.objects.update(status="void", voided_at=at, void_reason="x")
+            erase_invoices(invoice_ids=ids, at=at)
+            erase_customers(customer_ids=list(Customer.objects.values_list("id", flat=True)), at=at)
 
     elsewhere(erase)
     assert warm.make()["customerId"] != warm.listed()[-1]["customerId"]  # the name is free for another customer

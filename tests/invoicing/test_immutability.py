@@ -24,7 +24,7 @@ CONTENT = {
     "skip_tax": "NOT skip_tax", "period_start": "now()", "period_end": "now()", "subscription_id": "gen_random_uuid()",
     "due_date": "now()", "series": "'X'", "year": "year - 1", "number": "number + 1000", "invoice_number": "'INV-1'",
     "issued_at": "now()", "buyer_digest": "sha256('x')", "content_digest": "sha256('x')", "chain_hash": "sha256('x')",
-    "created_at": "now()",
+    "created_at": "now()", "settings_version": "settings_version + 1",
 }  # fmt: skip
 ITEM_CONTENT = {
     "id": "gen_random_uuid()", "position": "position + 1", "type": "'usage'", "description": "'x'",
@@ -147,15 +147,17 @@ def test_the_buyer_is_erased_only_together_with_its_salt(issued, run):
     assert run("UPDATE invoicing_invoicebuyer SET salt = sha256('x')") == "buyer_final"
     assert run("UPDATE invoicing_invoicebuyer SET id = gen_random_uuid()") == "buyer_final"
     assert run("DELETE FROM invoicing_invoicebuyer") == "buyer_final"
-    assert run(f"UPDATE invoicing_invoicebuyer SET {nothing}, salt = NULL") is None
+    assert run(f"UPDATE invoicing_invoicebuyer SET {nothing}, salt = NULL") == "buyer_final"
+    assert run("UPDATE invoicing_invoice SET status = 'void', voided_at = now(), void_reason = 'x'") is None
+    assert run("SELECT invoicing_erase_invoices(%s::uuid[], now())", [uuid_of(issued)]) is None
     assert run("UPDATE invoicing_invoicebuyer SET name = 'Ada'") == "buyer_final"
     assert run("UPDATE invoicing_invoicebuyer SET salt = sha256('x')") == "buyer_final"
 
 
 def test_after_erasing_the_buyer_the_content_still_proves_the_chain(invoices, issued, run):
     row = invoices.row(issued)
-    nothing = ", ".join(f"{column} = NULL" for column in (*BUYER, "salt"))
-    assert run(f"UPDATE invoicing_invoicebuyer SET {nothing}") is None
+    assert run("UPDATE invoicing_invoice SET status = 'void', voided_at = now(), void_reason = 'x'") is None
+    assert run("SELECT invoicing_erase_invoices(%s::uuid[], now())", [uuid_of(issued)]) is None
     assert invoices.stored_digest(issued) == bytes(row.content_digest)
     body = invoices.get(issued)
     assert (body["userId"], body["notes"], body["total"]) == (None, None, 10_005)
@@ -192,7 +194,7 @@ def test_a_number_is_not_given_twice(invoices, run):
     steal = (
         "UPDATE invoicing_invoice SET status = 'pending', series = %s, year = %s, number = %s, invoice_number = %s, "
         "issued_at = now(), due_date = now(), content_digest = sha256('x'), chain_hash = sha256('x'), "
-        "buyer_digest = sha256('x') WHERE id = %s"
+        "buyer_digest = sha256('x'), settings_version = 1 WHERE id = %s"
     )
     values = (taken.series, taken.year, taken.number, taken.invoice_number, uuid_of(draft))
     assert run(steal, *values) == "invoice_number_unique"
@@ -208,7 +210,7 @@ def test_the_databases_transitions_are_those_of_the_state_machine():
 _ISSUED: Mapping[str, str] = {
     "series": "'T'", "year": "2026", "number": "1", "invoice_number": "'T-1'", "issued_at": "now()",
     "due_date": "now()", "content_digest": "sha256('x')", "chain_hash": "sha256('x')",
-    "buyer_digest": "sha256('x')", "paid_at": "now()",
+    "buyer_digest": "sha256('x')", "settings_version": "1", "paid_at": "now()",
     "voided_at": "now()", "void_reason": "'x'",
 }  # fmt: skip
 

@@ -14,14 +14,19 @@ from django.db import connection, transaction
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from accounting.models import Account, JournalEntry, JournalLine
+from accounting.posting import entry_digest
+from accounting.services.verifying import verify_books
+from billing.services.credit import credit_customer, grant_credit
 from billing.services.customers import create_customer
 from billing.services.products import create_product
 from common.api.rendering import dumps
 from common.ids import encode_id
 from common.prefixes import INVOICE
 from invoicing.api.views import result
-from invoicing.content import InvoiceRequest, ItemRequest
-from invoicing.models import Invoice
+from invoicing.content import Content, InvoiceRequest, ItemRequest
+from invoicing.models import Invoice, Recognition
+from invoicing.recognition import deferred, schedule
 from invoicing.selectors import body_of, buyer_from, content_of, items_of
 from invoicing.services import one_statement
 from invoicing.services.issuing import create_invoice, finalise_invoice
@@ -38,7 +43,11 @@ from tests.invoicing.documents import rows_of
 from tests.invoicing.strategies import CUSTOMERS, INSTANTS, SETTINGS, invoice_requests, maybe
 
 pytestmark = pytest.mark.django_db(transaction=True)
-DOCUMENT = ("invoicing_invoice", "invoicing_invoiceitem", "invoicing_invoicebuyer", "invoicing_numberseries")
+DOCUMENT = (
+    "invoicing_invoice", "invoicing_invoiceitem", "invoicing_invoicebuyer", "invoicing_numberseries",
+    "invoicing_recognition", "accounting_account", "accounting_journalentry", "accounting_journalline",
+)  # fmt: skip
+CREDIT = ("accounting_grant", "billing_payment", "invoicing_paymentallocation", "accounting_grantuse")
 EXPIRES = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 _PRODUCT = UUID(int=1)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -74,6 +83,22 @@ class Seller:
         """The request for this tenant's product."""
         items = [replace(one, product_id=self.product.id) if one.product_id else one for one in request.items]
         return replace(request, items=items)
+
+    def give(self, *, plain: int, granted: int) -> None:
+        """Credit in euros: without conditions, and as a grant. What is written from now on counts."""
+        with tenant_scope(self.context):
+            give: dict[str, Any] = {
+                "tenant_id": self.tenant.id,
+                "customer_id": self.customer.id,
+                "currency": "EUR",
+                "at": self.at,
+            }
+            if granted:
+                grant_credit(amount=granted, **give)
+            if plain:
+                credit_customer(amount=plain, reason="Goodwill", **give)
+        tables = ("events_event", "tenants_auditentry", "accounting_account")
+        self.seen = {table: len(rows_of(table, tenant=self.tenant)) for table in tables}
 
     def in_one_statement(self, request: InvoiceRequest, key: str | None) -> bytes:
         guard = Guard(self.tenant.id, key, b"f" * 32) if key else None
@@ -111,6 +136,8 @@ class Seller:
             rows = [{**row, "data": json.loads(row["data"])} for row in rows]
         if table == "tenants_auditentry":
             rows = [{**row, "created_at": None} for row in rows]
+        if table == "accounting_journalentry":
+            rows = [{**row, "xid": None} for row in rows]
         return rows
 
     def check(self, answer: bytes) -> None:
@@ -123,11 +150,37 @@ class Seller:
             assert buyer.digest(bytes(row.buyer.salt or b"")) == bytes(row.buyer_digest or b"")
             content = content_of(row, items_of(row))
             assert content.digest(bytes(row.buyer_digest or b"")) == bytes(row.content_digest or b"")
+            self.check_books(row, content)
         announced = [event for event in self.written("events_event") if event["type"] != "invoice.created"]
         assert announced
         for event in announced:
             assert event["data"] == body
             assert event["object_id"] == str(row.id)
+
+    def check_books(self, row: Invoice, content: Content) -> None:
+        """The entry is about this document, proves it, and is what its digest covers."""
+        entries = list(JournalEntry.objects.all())
+        assert [entry.source_id for entry in entries] == ([row.id] if row.total else [])
+        for entry in entries:
+            lines = [(one.account_id, one.side, one.amount) for one in entry.lines.order_by("position")]
+            assert (entry.kind, entry.source_type, entry.created_at) == ("invoice.finalised", "invoice", row.issued_at)
+            assert bytes(entry.evidence or b"") == bytes(row.chain_hash or b"")
+            assert bytes(entry.digest) == entry_digest(
+                id=entry.id, kind=entry.kind, source_type="invoice", source_id=row.id, batch_id=None, reverses=None,
+                at=entry.created_at, lines=lines, text=None, evidence=bytes(row.chain_hash or b""),
+            )  # fmt: skip
+        zone = get_settings(tenant_id=self.tenant.id).time_zone
+        months = schedule(content, issued_at=self.at, time_zone=zone)
+        stored = [(one.month, one.amount, one.effective_at) for one in Recognition.objects.order_by("month")]
+        assert stored == [(one.month, one.amount, one.effective_at) for one in months]
+        roles = dict(Account.objects.values_list("id", "code"))
+        booked = {roles[one.account_id]: (one.side, one.amount) for one in JournalLine.objects.all()}
+        expected = {
+            "receivables": ("debit", row.total), "tax_payable": ("credit", row.tax),
+            "deferred_revenue": ("credit", deferred(months)),
+            "revenue": ("credit", row.total - row.tax - deferred(months)),
+        }  # fmt: skip
+        assert booked == {f"{role}:{row.currency}": line for role, line in expected.items() if line[1]}
 
 
 # Shrinking would make three tenants per step; what is found is small enough to read.
@@ -158,6 +211,41 @@ def test_both_ways_write_the_same(db, customer, terms, at, key, request):
         seller.check(body)
 
 
+@settings(max_examples=15, phases=[Phase.explicit, Phase.generate])
+@given(
+    terms=SETTINGS, at=INSTANTS, amounts=st.lists(st.integers(0, 500), min_size=1, max_size=3),
+    currency=st.sampled_from(["EUR", "JPY"]), plain=st.integers(0, 900), granted=st.integers(0, 900),
+)  # fmt: skip
+def test_credit_is_used_alike_however_an_invoice_gets_its_number(db, terms, at, amounts, currency, plain, granted):
+    request = InvoiceRequest(items=[ItemRequest(f"Part {amount}", amount) for amount in amounts], currency=currency)
+    ways = hot, ordinary, drafted = [Seller({"external_id": "u"}, terms, at) for _ in range(3)]
+    for seller in ways:
+        seller.give(plain=plain, granted=granted)
+    in_euro = plain + granted if currency == "EUR" else 0
+    issued = issue_in_one_statement(
+        context=hot.context, caller=hot.caller, who="u", request=request, at=at, guard=None, key_expires_at=EXPIRES
+    )
+    total = sum(amounts) if issued is None else json.loads(issued.body)["total"]
+    assert (issued is None) == bool(in_euro and total)
+    if issued is None:
+        assert hot.written("invoicing_invoice") == hot.written("invoicing_numberseries") == []
+    answers = [issued.body if issued else hot.step_by_step(request), ordinary.step_by_step(request)]
+    answers.append(drafted.step_by_step(request, draft=True))
+
+    first = json.loads(answers[0])
+    assert first["amountPaid"] == min(first["total"], in_euro)
+    for seller, answer in zip(ways, answers, strict=True):
+        assert alike(json.loads(answer)) == alike(first)
+        for table in (*DOCUMENT, *CREDIT):
+            assert alike(seller.written(table)) == alike(hot.written(table)), table
+        with tenant_scope(seller.tenant.id):
+            assert verify_books(tenant_id=seller.tenant.id).findings == []
+    for table in ("events_event", "tenants_auditentry"):
+        assert alike(hot.written(table)) == alike(ordinary.written(table)), table
+    types = [event["type"] for event in hot.written("events_event")]
+    assert [event["type"] for event in drafted.written("events_event")] == types
+
+
 def test_nothing_else_is_written_by_either_way(db, at):
     customer = {"external_id": "u"}
     hot, ordinary = Seller(customer, {}, at), Seller(customer, {}, at)
@@ -182,7 +270,8 @@ def test_nothing_else_is_written_by_either_way(db, at):
     ]
     assert changes[0] == changes[1] == {
         "invoicing_invoice": 1, "invoicing_invoiceitem": 2, "invoicing_invoicebuyer": 1, "invoicing_numberseries": 1,
-        "events_event": 2, "tenants_auditentry": 2,
+        "events_event": 2, "tenants_auditentry": 4, "accounting_account": 2, "accounting_journalentry": 1,
+        "accounting_journalline": 2,
     }  # fmt: skip
 
 

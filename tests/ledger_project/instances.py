@@ -22,7 +22,7 @@ from ledger_project.supervisor.up import DIRECTLY
 
 WAIT_SECONDS = 60
 # What the tests themselves run on must not reach an instance.
-NOT_PASSED_ON = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "LEDGER_HOME", "PORT")
+NOT_PASSED_ON = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "LEDGER_HOME", "PORT", "WORKER_PORT")
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -71,6 +71,7 @@ class Instance:
         self.output = home.parent / f"output-{time.monotonic_ns()}"
         clean = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
         self.port = int(environment.get("PORT") or 0)
+        self.worker_port = int(environment.get("WORKER_PORT") or self.port + 4462)
         (self.home / "services.json").unlink(missing_ok=True)
         with self.output.open("wb") as file:
             self.process = subprocess.Popen(
@@ -107,9 +108,10 @@ class Instance:
         except (FileNotFoundError, ValueError):
             return 0
 
-    def query(self, statement: str) -> list[tuple[Any, ...]]:
-        """Rows, as the owner."""
-        with psycopg.connect(self.urls()["databaseOwnerUrl"], connect_timeout=5) as connection:
+    def query(self, statement: str, *, role: str = "ledger_owner") -> list[tuple[Any, ...]]:
+        """Rows, as the owner, or as `ledger_backup` those of all tenants."""
+        url = self.urls()["databaseOwnerUrl"].replace("ledger_owner@", f"{role}@")
+        with psycopg.connect(url, connect_timeout=5) as connection:
             cursor = connection.execute(statement)
             return list(cursor.fetchall()) if cursor.description else []
 

@@ -19,6 +19,9 @@ from ledger_project.database import (
 )
 from ledger_project.environment import service_urls
 
+# Making and dropping a database waits for the disk, in a transaction that the tests of seals would see and wait for.
+pytestmark = pytest.mark.serial
+
 
 @dataclass(frozen=True)
 class Server:

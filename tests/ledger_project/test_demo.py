@@ -9,16 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from ledger_project.demo import Story, main
+from ledger_project.demo.steps import STORY, subscribe_to_callbacks
+from ledger_project.demo.story import Story, Surprise, tell
 
 
 class Answering(BaseHTTPRequestHandler):
-    """Answers every GET with an empty object."""
+    """Answers every GET with an empty object, and takes no subscriber on this machine."""
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"{}")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(422)
+        self.end_headers()
+        self.wfile.write(b'{"code": "url_not_allowed"}')
 
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
@@ -41,5 +48,14 @@ def test_without_credentials_the_story_says_which_file_it_needs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
     monkeypatch.setenv("LEDGER_HOME", str(tmp_path))
-    assert main() == 1
+    assert tell(STORY) == 1
     assert str(tmp_path / "credentials.json") in capsys.readouterr().out
+
+
+def test_where_this_machine_may_not_be_called_the_story_says_what_lets_it(address: str):
+    story = Story(base_url=address, service_key="-")
+    try:
+        with pytest.raises(Surprise, match=r"LEDGER_EGRESS_ALLOW=127\.0\.0\.1"):
+            subscribe_to_callbacks(story)
+    finally:
+        story.sink.close()

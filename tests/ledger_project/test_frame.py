@@ -124,8 +124,8 @@ def test_metrics_of_several_processes_tell_the_backlog_too(
 def test_metrics_of_several_processes_are_added_up(tmp_path: Path):
     count = "from prometheus_client import Counter; Counter('probes', 'Probes.').inc()"
     read = (
-        "from prometheus_client import generate_latest; from ledger_project.health import _registry;"
-        "print(generate_latest(_registry()).decode())"
+        "from prometheus_client import generate_latest; from ledger_project.health import together;"
+        "print(generate_latest(together()).decode())"
     )
     prepare = "import django; django.setup();"
     environment = {

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import redis.exceptions
+from django.test import RequestFactory
 
 from ledger_project.logs import LineFormatter, OnlyUnreported, OutageInOneLine
 
@@ -46,6 +47,15 @@ def test_a_value_whose_key_names_a_secret_is_not_written_at_any_depth(form, key)
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
+def test_of_a_request_its_method_and_path_are_written_and_not_whom_it_searched_for(form):
+    """Django puts the request beside each of its own messages; a search names people."""
+    request = RequestFactory().get("/admin/billing/customer/?q=ada@example.com")
+    text = line("Refused", form=form, request=request)
+    assert "GET /admin/billing/customer/" in text
+    assert "ada" not in text
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -53,6 +63,7 @@ def test_a_value_whose_key_names_a_secret_is_not_written_at_any_depth(form, key)
         "Bearer hunter2.hunter2",
         "the key sk_svc_hunter2 is unknown",
         "cannot reach postgres://ledger_app:hunter2@db/ledger",
+        "duplicate key value\nDETAIL:  Key (tenant_id, external_id)=(1, hunter2) already exists.",
     ],
 )
 def test_a_secret_inside_a_text_is_not_written(form, text):

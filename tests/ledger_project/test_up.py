@@ -16,6 +16,7 @@ import pytest
 
 from ledger_project.environment import BASE_DIR
 from ledger_project.supervisor.home import NOTE
+from ledger_project.supervisor.up import DIRECTLY
 from tests.ledger_project.instances import WAIT_SECONDS, Instance, alive, descendants, free_port, wait_until
 
 pytestmark = pytest.mark.serial
@@ -77,7 +78,7 @@ def test_a_killed_web_worker_is_replaced(running):
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_everything_in_order(running, signum):
     processes = descendants(running.process.pid)
-    assert len(processes) >= 12
+    assert len(processes) >= 16
     assert running.end(signum) == 0
     assert all_gone(processes)
     assert not list((running.home / "run").glob("*.pid"))
@@ -102,6 +103,33 @@ def test_a_port_in_use_is_named_and_nothing_is_started(start):
         assert run.process.wait(WAIT_SECONDS) == 1
     assert f"Port {port}" in run.output.read_text()
     assert not (run.home / "postgres").exists()
+
+
+def test_a_worker_port_in_use_is_named_with_its_variable_and_nothing_is_started(start):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        run = start(PORT=str(free_port()), WORKER_PORT=str(port))
+        assert run.process.wait(WAIT_SECONDS) == 1
+    assert f"example: WORKER_PORT={port + 1} bin/up" in run.output.read_text()
+    assert not (run.home / "postgres").exists()
+
+
+def test_the_worker_has_a_port_of_its_own_beside_that_of_the_web_server(start):
+    port = free_port()
+    run = start(PORT=str(port)).serving()
+    address = f"http://127.0.0.1:{port + 4462}"
+    assert f"{address}/healthz  {address}/metrics" in run.output.read_text()
+    with DIRECTLY.open(f"{address}/healthz", timeout=10) as answer:
+        assert answer.read() == b'{"status": "ok"}'
+
+    def counted(base: str) -> bool:
+        with DIRECTLY.open(f"{base}/metrics", timeout=10) as answer:
+            return b'ledger_tasks_total{outcome="succeeded",task="events.tasks.dispatch_events"}' in answer.read()
+
+    wait_until(lambda: counted(address), "a counted task")
+    assert not counted(f"http://127.0.0.1:{port}"), "each counts its own, or sums would be wrong"
 
 
 def test_half_of_the_database_urls_is_refused(start):

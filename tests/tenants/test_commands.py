@@ -134,6 +134,35 @@ def test_a_staff_token_needs_user_and_membership_unless_told_to_create_them(tena
     assert User.objects.count() == 1
 
 
+def test_a_member_of_staff_is_made_and_given_a_role(tenant: Tenant) -> None:
+    made = run("create_user", "--email", "Ada@Example.com", "--name", "Ada Lovelace")
+    user = User.objects.get(email="ada@example.com")
+    assert user.check_password(made["password"])
+    assert "exists already" in refusal("create_user", "--email", "ada@example.com")
+    for role in ("member", "owner"):
+        added = run("add_member", "--tenant", tenant.slug, "--email", "ada@example.com", "--role", role)
+        assert (added["role"], added["email"]) == (role, "ada@example.com")
+    assert "create_user" in refusal("add_member", "--tenant", tenant.slug, "--email", "nobody@example.com")
+
+
+def test_a_suspended_tenant_is_refused_until_it_is_active_again(tenant: Tenant, api: Api) -> None:
+    status = ("set_tenant_status", "--tenant", tenant.slug, "--reason", "contract", "--status")
+    for _ in range(2):
+        assert run(*status, "suspended")["status"] == "suspended"
+    assert api.get("/api/settings").status_code == 403
+    assert run(*status, "active")["status"] == "active"
+    assert api.get("/api/settings").status_code == 200
+    with tenant_scope(tenant.id):
+        entries = AuditEntry.objects.filter(entity_type="tenant").order_by("-id")[:2]
+        assert [(entry.action, entry.reason) for entry in entries] == [
+            ("tenant.active", "contract"), ("tenant.suspended", "contract"),
+        ]  # fmt: skip
+
+
+def test_resetting_a_second_factor_needs_a_user() -> None:
+    assert "no user" in refusal("reset_second_factor", "--user", "nobody@example.com")
+
+
 def test_a_refused_token_leaves_no_user_behind(tenant: Tenant, other_tenant: Tenant) -> None:
     run("create_staff_token", "--tenant", tenant.slug, "--email", "a@b.de", "--create")
     assert "not a member" in refusal("create_staff_token", "--tenant", other_tenant.slug, "--email", "a@b.de")

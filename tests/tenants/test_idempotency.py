@@ -227,6 +227,14 @@ def test_what_makes_requests_the_same() -> None:
         assert other != same
 
 
+def test_numbers_that_no_field_takes_are_told_apart_until_they_are_refused():
+    body = {"a": [1.5, 10**30], "b": None}
+    same = fingerprint("POST", "/a", [], body)
+    assert fingerprint("POST", "/a", [], dict(reversed(body.items()))) == same
+    others = [{"a": ["1.5", 10**30], "b": None}, {"a": [1.5, 10**30 + 1], "b": None}]
+    assert same not in {fingerprint("POST", "/a", [], other) for other in others}
+
+
 def test_a_purge_deletes_what_has_expired_and_nothing_else(
     api: Api, other_api: Api, tenant: Tenant, other_tenant: Tenant
 ) -> None:

@@ -20,7 +20,22 @@ from tenants.services.staff import add_membership, create_user
 from tenants.services.tenants import create_application
 
 pytestmark = pytest.mark.django_db
-SECURITY = "row-level security|auditentry rows are never"
+SECURITY = "row-level security"
+# Where something else is asked before the policy: a guard, which refuses what it does not see, or the right to write.
+GUARDED = {
+    "accounting_balance": "a balance is written by lines and holds only",
+    "accounting_grant": "nothing is granted on an account that is not active",
+    "accounting_grantuse": "rows are never changed",
+    "accounting_hold": "nothing is held on an account that is not active",
+    "billing_planfeature": "only a draft version",
+    "billing_planprice": "only a draft version",
+    "tenants_erasedobject": "permission denied",
+    "tenants_auditentry": "auditentry rows are never",
+    "tenants_settingssnapshot": "settingssnapshot rows are never",
+    "invoicing_invoicedocument": "the digest of a document",
+}
+# What a tenant gets only later: when it shows a logo, when something of it is erased.
+WRITTEN_LATER = {"tenants_erasedobject", "tenants_logo", "tenants_retentionrun"}
 
 
 def fill(tenant: Tenant, at: dt.datetime) -> None:
@@ -72,7 +87,7 @@ def test_with_a_tenant_only_its_rows_are_there(filled: tuple[Tenant, Tenant]) ->
             for table in owned_tables():
                 foreign = one(f"SELECT count(*) FROM {table} WHERE tenant_id <> %s", tenant.id)
                 assert foreign == 0, table
-                if table.startswith("tenants_"):
+                if table.startswith("tenants_") and table not in WRITTEN_LATER:
                     assert one(f"SELECT count(*) FROM {table}") >= 1, table
             assert list(Tenant.objects.values_list("id", flat=True)) == [tenant.id]
 
@@ -81,14 +96,16 @@ def test_a_row_for_another_tenant_cannot_be_inserted_into_any_table(filled: tupl
     tenant, other = filled
     with tenant_scope(tenant.id):
         for table in owned_tables():
-            with pytest.raises(DatabaseError, match=SECURITY), transaction.atomic(), connection.cursor() as cursor:
+            refusal = GUARDED.get(table, SECURITY)
+            with pytest.raises(DatabaseError, match=refusal), transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(f"INSERT INTO {table} (id, tenant_id) VALUES (%s, %s)", [new_id(), other.id])
 
 
 def test_without_a_tenant_nothing_can_be_inserted(filled: tuple[Tenant, Tenant]) -> None:
     tenant, _ = filled
     for table in owned_tables():
-        with pytest.raises(DatabaseError, match=SECURITY), transaction.atomic(), connection.cursor() as cursor:
+        refusal = GUARDED.get(table, SECURITY)
+        with pytest.raises(DatabaseError, match=refusal), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"INSERT INTO {table} (id, tenant_id) VALUES (%s, %s)", [new_id(), tenant.id])
     with pytest.raises(ProgrammingError, match=SECURITY), transaction.atomic():
         Tenant.objects.create(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
 
-from tenants.leases import claim_lease, lease, release_lease
+from tenants.leases import HeldLease, claim_lease, lease, release_lease, under_lease
 from tenants.models import Lease
 from tenants.tasks import purge_idempotency_keys
 
@@ -71,5 +73,40 @@ def test_of_many_at_once_exactly_one_gets_it() -> None:
 
 
 def test_a_sweep_does_nothing_while_another_runs() -> None:
-    with lease("tenants.purge_idempotency_keys", seconds=60):
-        assert purge_idempotency_keys() == 0
+    with lease("tenants.tasks.purge_idempotency_keys", seconds=60):
+        assert purge_idempotency_keys() is None
+
+
+def test_the_sweep_of_a_killed_holder_is_taken_over_when_the_lease_ends() -> None:
+    claim_lease("tenants.tasks.purge_idempotency_keys", seconds=0.2)
+    assert purge_idempotency_keys() is None
+    time.sleep(0.3)
+    assert purge_idempotency_keys() == 0
+
+
+def test_long_work_keeps_its_lease_by_renewing_it_after_the_heartbeat(settings: Any) -> None:
+    settings.JOB_LEASE_SECONDS, settings.JOB_HEARTBEAT_SECONDS = 0.5, 0.1
+    seen: list[bool] = []
+
+    @under_lease
+    def sweep(held: HeldLease) -> None:
+        for _ in range(8):
+            time.sleep(0.1)
+            seen.append(held.keep() and not claim_lease(held.name))
+
+    sweep()
+    assert seen == [True] * 8
+
+
+def test_between_two_heartbeats_the_database_is_not_asked(django_assert_num_queries: Callable[..., Any]) -> None:
+    held = claim_lease("sweep")
+    with django_assert_num_queries(0):
+        assert held.keep()
+
+
+def test_who_lost_the_lease_is_told_at_the_next_heartbeat(settings: Any) -> None:
+    settings.JOB_HEARTBEAT_SECONDS = 0.01
+    held = claim_lease("sweep", seconds=0.05)
+    time.sleep(0.1)
+    assert claim_lease("sweep")
+    assert not held.keep()

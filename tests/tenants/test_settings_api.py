@@ -18,6 +18,7 @@ DEFAULTS = {
     "timeZone": "UTC", "paymentTermsDays": 30, "legalName": "Example GmbH", "address": None, "vatId": None,
     "locale": "en", "prorationPolicy": "exact",
     "smtp": {"host": None, "port": 587, "user": None, "password": None, "passwordSet": False, "from": None},
+    "paymentInstructions": None, "invoiceTexts": {}, "brandColor": None, "logo": None, "emailInvoices": True,
 }  # fmt: skip
 
 ADDRESS = {"line1": "Hauptstr. 1", "line2": None, "city": "Berlin", "region": None, "postalCode": "10115"}
@@ -38,6 +39,9 @@ def test_every_setting_can_be_changed_at_once_and_is_read_back(api: Api) -> None
         "allowSelfCancel": False, "timeZone": "Europe/Berlin", "paymentTermsDays": 14, "legalName": "Beispiel AG",
         "address": {**ADDRESS, "country": "DE"}, "vatId": "DE123456789", "locale": "de-AT", "prorationPolicy": "day",
         "smtp": {"host": "mail.example.com", "port": 465, "user": "u", "password": "p w", "from": "Bills <b@x.de>"},
+        "paymentInstructions": "IBAN DE00\nBIC X", "brandColor": "#0a0b0c", "logo": None,
+        "emailInvoices": False,
+        "invoiceTexts": {"de": {"intro": "Hallo", "footer": "Unten", "paymentInstructions": "Bitte"}},
     }  # fmt: skip
     expected = {**change, "smtp": {**change["smtp"], "password": None, "passwordSet": True}}
     answer = api.patch("/api/settings", change)
@@ -53,7 +57,17 @@ def test_null_clears_what_may_be_empty(api: Api, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["defaultCurrency", "taxRate", "taxLabel", "timeZone", "locale", "prorationPolicy", "allowSelfCancel"]
+    "name",
+    [
+        "defaultCurrency",
+        "taxRate",
+        "taxLabel",
+        "timeZone",
+        "locale",
+        "prorationPolicy",
+        "allowSelfCancel",
+        "emailInvoices",
+    ],
 )
 def test_null_leaves_what_may_not_be_empty(api: Api, name: str) -> None:
     answer = api.patch("/api/settings", {name: None})
@@ -117,6 +131,7 @@ def test_a_change_to_the_same_values_moves_neither_version_nor_trail(api: Api, t
         ({"dataRetentionDays": 0}, "dataRetentionDays", "too_small"),
         ({"paymentTermsDays": 366}, "paymentTermsDays", "too_large"),
         ({"allowSelfCancel": 1}, "allowSelfCancel", "invalid"),
+        ({"emailInvoices": "yes"}, "emailInvoices", "invalid"),
         ({"timeZone": "Mars/Olympus"}, "timeZone", "invalid"),
         ({"timeZone": "localtime"}, "timeZone", "invalid"),
         ({"timeZone": "../etc/passwd"}, "timeZone", "invalid"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from ledger_project.books import post_missing_everywhere
 from ledger_project.first_start import SLUG, create_first_tenant
 from tenants.management.base import OperatorCommand
 
@@ -27,6 +28,7 @@ class Command(OperatorCommand):
         """Create what is missing; the credentials, if they are new."""
         path = settings.LEDGER_HOME / "credentials.json"
         credentials = create_first_tenant(path)
+        post_missing_everywhere()
         return {"tenant": SLUG, "created": credentials is not None, "file": str(path), "credentials": credentials}
 
     def describe(self, result: Mapping[str, Any]) -> str:

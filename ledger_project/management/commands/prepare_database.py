@@ -7,13 +7,16 @@ import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 
+from ledger_project.books import post_missing_everywhere
 from ledger_project.database import (
     DatabaseNotPrepared,
     PrivilegedConnection,
     prepare_database,
     refuse_privileged_connection,
 )
+from ledger_project.settings import database_settings
 from tenants.management.base import OperatorCommand
 
 
@@ -47,6 +50,12 @@ class Command(OperatorCommand):
         except (DatabaseNotPrepared, PrivilegedConnection, psycopg.OperationalError) as problem:
             raise CommandError(str(problem)) from problem
         call_command("migrate", interactive=False, stdout=self.stderr)
+        # From here on as the application, which knows its tenants.
+        connection.close()
+        connection.settings_dict.update(database_settings(settings.DATABASE_URL))
+        posted = post_missing_everywhere()
+        if posted:
+            notice(f"Posted {posted:,} entries of facts that are older than the books.")
         return {"ok": True, "notices": notices}
 
     def describe(self, result: Mapping[str, Any]) -> str:

@@ -36,6 +36,11 @@ ID = UUID("01900000-0000-7000-8000-000000000001")
 NOTHING: Any = object()
 
 
+class Pair(InputSerializer):
+    left_id = IdField("acc")
+    aliases = {"left": "left_id"}
+
+
 class Line(InputSerializer):
     name = TextField(max_length=10)
     quantity = IntegerField(min_value=1, max_value=9, required=False, default=1)
@@ -78,7 +83,7 @@ def problems(data: Any, *, partial: bool = False) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("name", "given", "value"),
     [
-        ("text", "  abc ", "abc"), ("text", "ééééé", "ééééé"), ("notes", "a\nb", "a\nb"), ("code", "ABC", "ABC"),
+        ("text", " abc ", "abc"), ("text", "ééééé", "ééééé"), ("notes", "a\nb", "a\nb"), ("code", "ABC", "ABC"),
         ("email", " a.b+c@x-y.example.com ", "a.b+c@x-y.example.com"), ("number", 9, 9),
         ("amount", 0, 0), ("amount", MAX_AMOUNT, MAX_AMOUNT),
         ("rate", "12.50", Decimal("12.50")), ("rate", 12, Decimal(12)), ("flag", False, False),
@@ -101,7 +106,8 @@ def test_it_is_read(name: str, given: Any, value: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "given", "path", "code"),
     [
-        ("text", "abcdef", "", "too_long"), ("text", " ", "", "too_short"), ("text", 5, "", "invalid"),
+        ("text", "abcdef", "", "too_long"), ("text", "  abc ", "", "too_long"),
+        ("text", " ", "", "too_short"), ("text", 5, "", "invalid"),
         ("text", True, "", "invalid"), ("text", ["a"], "", "invalid"), ("text", {}, "", "invalid"),
         ("text", "a\nb", "", "invalid"), ("text", "a\x07", "", "invalid"), ("text", "a\x7f", "", "invalid"),
         ("notes", "a\x08", "", "invalid"), ("code", "abc", "", "invalid"), ("code", "ABCDEF", "", "too_long"),
@@ -125,6 +131,8 @@ def test_it_is_read(name: str, given: Any, value: Any) -> None:
         ("paidAt", "2026-03-01T00:00:00", "", "invalid_datetime"), ("paidAt", "2026-03-01", "", "invalid_datetime"),
         ("paidAt", "2026-02-30T00:00:00Z", "", "invalid_datetime"), ("paidAt", 1, "", "invalid_datetime"),
         ("paidAt", "9999-12-31T23:59:59-01:00", "", "invalid_datetime"),
+        ("paidAt", "9999-12-31T00:00:00Z", "", "invalid_datetime"),
+        ("paidAt", "0001-01-01T23:59:59Z", "", "invalid_datetime"),
         ("dueDate", "0001-01-01", "", "invalid_datetime"), ("dueDate", "2026-02-30", "", "invalid_datetime"),
         ("timeZone", "Berlin", "", "invalid"), ("timeZone", 5, "", "invalid"), ("locale", "english", "", "invalid"),
         ("address", {"country": "XX"}, ".country", "invalid"), ("address", {"x": 1}, ".x", "unknown_field"),
@@ -159,6 +167,18 @@ def test_an_item_inside_a_change_is_whole_all_the_same() -> None:
 def test_an_alias_is_read_as_its_field() -> None:
     assert read({"oldName": "a"}) == {"new_name": "a"}
     assert problems({"oldName": "abcdef"}) == [("oldName", "too_long")]
+    assert read({"oldName": "a", "newName": " a "}) == read({"oldName": "a", "newName": None}) == {"new_name": "a"}
+
+
+def test_a_field_under_both_of_its_names_says_the_same_twice() -> None:
+    assert problems({"oldName": "a", "newName": "b"}) == [("oldName", "mutually_exclusive")]
+    assert problems({"oldName": "a", "newName": "abcdef"}) == [("newName", "too_long")]
+
+
+def test_what_is_wrong_under_an_alias_is_not_missing_as_well() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        validate(Pair, {"left": "nonsense"})
+    assert [(one.path, one.code) for one in refused.value.details] == [("left", "invalid_id")]
 
 
 def test_snake_case_is_not_the_spelling_of_the_api() -> None:

@@ -41,7 +41,7 @@ def test_hostile_url_is_never_connected_to(hostile, monkeypatch):
     def refuse_to_connect(*_):
         pytest.fail("a connection was made")
 
-    monkeypatch.setattr("common.egress.transport._connect", refuse_to_connect)
+    monkeypatch.setattr("common.egress.transport.connect", refuse_to_connect)
     with pytest.raises((UrlNotAllowed, ExchangeFailed)) as caught:
         send(
             hostile.url,

@@ -1,0 +1,63 @@
+"""What the walk through the back office looks at in billing."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from billing.models import Customer, Feature, Payment, Plan, PlanVersion, Price, Product
+from billing.services.customers import create_customer
+from billing.services.features import create_feature
+from billing.services.payments import record_manual_payment
+from billing.services.plans import create_plan
+from billing.services.prices import create_price
+from billing.services.products import create_product
+from tenants.models import Tenant
+from tests.conftest import AT
+from tests.tenants.backoffice.rows import maker
+
+_numbers = count(1)
+
+
+@maker(Customer)
+def _customer(tenant: Tenant, user: Any) -> Any:
+    return create_customer(tenant_id=tenant.id, at=AT, external_id=f"user-{next(_numbers)}", name="Ada & Co")
+
+
+@maker(Product)
+def _product(tenant: Tenant, user: Any) -> Any:
+    return create_product(tenant_id=tenant.id, at=AT, name="Seat", type="one_time", price=900, currency="EUR")
+
+
+@maker(Payment)
+def _payment(tenant: Tenant, user: Any) -> Any:
+    return record_manual_payment(
+        tenant_id=tenant.id, customer_id=_customer(tenant, user).id, amount=1_234, currency="EUR", method="cash",
+        reference="till 4", paid_at=AT, at=AT,
+    )  # fmt: skip
+
+
+@maker(Feature)
+def _feature(tenant: Tenant, user: Any) -> Any:
+    return create_feature(tenant_id=tenant.id, at=AT, key=f"f{next(_numbers)}", name="Calls", type="metered")
+
+
+@maker(Price)
+def _price(tenant: Tenant, user: Any) -> Any:
+    tiers = [{"upTo": 10, "unitAmount": "0.5"}, {"upTo": None, "unitAmount": 1}]
+    terms = {"currency": "EUR", "model": "graduated", "interval": "month", "tiers": tiers, "minimumSpend": 5}
+    product_id, feature_id = _product(tenant, user).id, _feature(tenant, user).id
+    return create_price(tenant_id=tenant.id, at=AT, product_id=product_id, feature_id=feature_id, terms=terms)
+
+
+@maker(Plan)
+def _plan(tenant: Tenant, user: Any) -> Any:
+    return create_plan(
+        tenant_id=tenant.id, at=AT, name=f"Plan {next(_numbers)}", currency="EUR", prices=[_price(tenant, user).id],
+        features=[{"feature_id": _feature(tenant, user).id}],
+    )  # fmt: skip
+
+
+@maker(PlanVersion)
+def _plan_version(tenant: Tenant, user: Any) -> Any:
+    return PlanVersion.objects.get(plan_id=_plan(tenant, user).id)
