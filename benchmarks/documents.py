@@ -28,14 +28,17 @@ AT = dt.datetime(2026, 11, 21, 9, 30, tzinfo=dt.UTC)
 
 def an_input(items: int) -> Any:
     """An invoice as a German tenant sends it abroad."""
-    from invoicing.content import Buyer, InvoiceRequest, ItemRequest, Terms, compose
+    from invoicing.basis import Terms, plain_basis
+    from invoicing.composition import compose
+    from invoicing.content import Buyer
     from invoicing.documents.layout import DocumentInput
     from invoicing.documents.seller import Seller
+    from invoicing.requests import InvoiceRequest, ItemRequest
 
     terms = Terms("EUR", 1900, "VAT", 30, "Europe/Berlin", 1)
     request = InvoiceRequest(items=[ItemRequest(f"Consulting, part {one}", 12_000 + one, 2) for one in range(items)])
     content = compose(
-        request, customer_id=UUID(int=1), currency="EUR", exempt=False, terms=terms, issued_at=AT
+        request, customer_id=UUID(int=1), currency="EUR", basis=plain_basis(terms), issued_at=AT
     )  # fmt: skip
     address = {"line1": "12 St James's Square", "city": "London", "postalCode": "SW1Y 4LB", "country": "GB"}
     buyer = Buyer("user-1", "Ada Lovelace Ltd", None, address, "GB123456789", "en", "Thank you.", "IBAN DE89 3704 0044")

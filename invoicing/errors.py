@@ -51,6 +51,13 @@ class AmountTooLarge(RuleViolation):
     message = "An amount of the invoice would be beyond 10^15 minor units."
 
 
+class NegativeTotal(RuleViolation):
+    """422: credits are more than what is charged; what is left of them is another document."""
+
+    code = "negative_total"
+    message = "The items of the invoice would come to less than nothing."
+
+
 class SeriesStarted(Conflict):
     code = "series_started"
     message = "The series has numbers already, so its start cannot be changed."

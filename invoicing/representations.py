@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from invoicing.content import Buyer, Content, Item, number_out
 from invoicing.enums import EmailStatus
 
 TAX_ROW = ("label", "rate", "category", "taxable", "tax", "note")
+COUPON_ROW = ("couponId", "code", "name", "amount")
+EXCHANGE = ("currency", "amount", "rate", "date", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def invoice_body(content: Content, buyer: Buyer, state: State, *, listed: bool =
         "skipTax": content.skip_tax,
         "items": None if listed else [item_body(item) for item in content.items],
         "taxBreakdown": None if listed else [_in_order(row, TAX_ROW) for row in content.tax_breakdown],
+        "coupons": [_in_order(row, COUPON_ROW) for row in content.coupons],
         "providerId": _id(PROVIDER, state.provider_id),
         "emailStatus": str(state.email_status),
         "metadata": dict(state.metadata),
@@ -92,6 +96,9 @@ def item_body(item: Item) -> dict[str, Any]:
         "productId": _id(PRODUCT, item.product_id),
         "priceId": _id(PRICE, item.price_id),
         "type": str(item.type),
+        "usage": None if item.usage is None else number_out(sum(map(Decimal, item.usage))),
+        "taxBehavior": "inclusive" if item.inclusive else "exclusive",
+        "exchange": None if item.exchange is None else _in_order(item.exchange, EXCHANGE),
         "periodStart": _instant(item.period_start),
         "periodEnd": _instant(item.period_end),
         "metadata": dict(item.metadata),

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from invoicing.content import ItemRequest
 from invoicing.enums import InvoiceStatus
+from invoicing.requests import ItemRequest
 
 _WORDS = (
     "Alder", "Anchor", "Aurora", "Beacon", "Birch", "Bluebell", "Brook", "Cedar", "Cobalt", "Copper", "Coral",

@@ -11,7 +11,8 @@ from django.db.models import Q, QuerySet, Sum
 from billing.enums import PaymentMethodKind
 from billing.models import Customer
 from common.errors import NotFound
-from invoicing.content import Buyer, Content, Item, Terms
+from invoicing.basis import Terms
+from invoicing.content import Buyer, Content, Item
 from invoicing.enums import ItemType
 from invoicing.models import Invoice, InvoiceBuyer, InvoiceItem, PaymentAllocation
 from invoicing.representations import State, invoice_body
@@ -93,6 +94,7 @@ def item_from(row: InvoiceItem) -> Item:
         unit_price=row.unit_price, total=row.total, discount=row.discount, tax_rate=Decimal(row.tax_rate),
         taxes=row.taxes, tax_code=row.tax_code, product_id=row.product_id, price_id=row.price_id,
         period_start=row.period_start, period_end=row.period_end, metadata=row.metadata,
+        usage=row.usage, inclusive=row.inclusive, exchange=row.exchange,
     )  # fmt: skip
 
 
@@ -104,6 +106,8 @@ def content_of(invoice: Invoice, items: Iterable[InvoiceItem]) -> Content:
         total=invoice.total, tax_breakdown=invoice.tax_breakdown, due_date=invoice.due_date,
         issued_at=invoice.issued_at, period_start=invoice.period_start, period_end=invoice.period_end,
         subscription_id=invoice.subscription_id, skip_tax=invoice.skip_tax, settings_version=invoice.settings_version,
+        coupons=invoice.coupons,
+        derivation_digest=None if invoice.derivation_digest is None else bytes(invoice.derivation_digest),
     )  # fmt: skip
 
 

@@ -71,7 +71,8 @@ def update_price(
 
 def mark_prices_used(*, tenant_id: UUID, price_ids: Collection[UUID], at: dt.datetime) -> None:
     """From now on these prices never change: whatever depends on what a price says calls this as it begins to."""
-    Price.objects.filter(tenant_id=tenant_id, id__in=price_ids, used_at__isnull=True).update(used_at=at)
+    if price_ids:
+        Price.objects.filter(tenant_id=tenant_id, id__in=price_ids, used_at__isnull=True).update(used_at=at)
 
 
 def _rewritten(price: Price, changed: Mapping[str, Any], terms: Mapping[str, Any]) -> dict[str, Any]:

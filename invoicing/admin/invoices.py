@@ -32,10 +32,10 @@ from invoicing.admin.forms import (
 )
 from invoicing.admin.lines import EDITED_HERE
 from invoicing.admin.panels import day_of, lines_panel, payments_of_invoice, preview_panel, tax_panel
-from invoicing.content import InvoiceRequest
 from invoicing.enums import EmailStatus, InvoiceCommand, InvoiceStatus
 from invoicing.errors import DocumentErased, InvoiceNotFinalised
 from invoicing.models import Invoice
+from invoicing.requests import InvoiceRequest
 from invoicing.selectors import credit_used_on, items_of, lock_invoice
 from invoicing.services.documents import invoice_document
 from invoicing.services.drafts import delete_draft, update_invoice

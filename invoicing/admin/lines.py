@@ -15,8 +15,8 @@ from common.api.fields import TextField
 from common.ids import encode_id
 from common.money import MAX_AMOUNT
 from common.prefixes import INVOICE_ITEM, PRODUCT
-from invoicing.content import ItemRequest
 from invoicing.models import InvoiceItem
+from invoicing.requests import ItemRequest
 from invoicing.services.composing import asked_again
 from tenants.backoffice.fields import AmountField, CheckedField, amount_in, amount_out
 
@@ -106,4 +106,4 @@ def rows_out(rows: Sequence[InvoiceItem], currency: str) -> list[dict[str, Any]]
 
 def stored_lines(rows: Sequence[InvoiceItem]) -> dict[str, ItemRequest]:
     """Stored lines by their ids, as requests for the same."""
-    return {encode_id(INVOICE_ITEM, row.id): asked_again(row) for row in rows}
+    return {encode_id(INVOICE_ITEM, item.id): item for item in asked_again(rows) if item.id is not None}

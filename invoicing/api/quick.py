@@ -16,7 +16,7 @@ from common.currencies import EXPONENTS
 from common.ids import InvalidId, decode_id
 from common.money import MAX_AMOUNT
 from common.prefixes import CUSTOMER, PRODUCT
-from invoicing.content import InvoiceRequest, ItemRequest
+from invoicing.requests import InvoiceRequest, ItemRequest
 
 _Amount = Annotated[int, msgspec.Meta(ge=0, le=MAX_AMOUNT)]
 _Quantity = Annotated[int, msgspec.Meta(ge=1, le=MAX_AMOUNT)]

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from billing.enums import MONEY
 from billing.patterns import LOCALE, VAT_ID
+from billing.rating.prices import TaxBehavior
 from common.api.address import AddressInput
 from common.api.fields import (
     AmountField,
@@ -17,7 +18,6 @@ from common.api.fields import (
     EmailField,
     IdField,
     InstantField,
-    IntegerField,
     MetadataField,
     NumberOutput,
     PatternField,
@@ -25,37 +25,13 @@ from common.api.fields import (
     refuse,
 )
 from common.api.serializers import InputSerializer
-from common.money import MAX_AMOUNT
-from common.prefixes import CUSTOMER, PRODUCT
+from common.prefixes import CUSTOMER
 from events.errors import InvalidMail
 from events.services.mail import check_address
+from invoicing.api.items import CouponsField, ItemInput, check_no_credits, ordered_period
 from invoicing.enums import EmailStatus, InvoiceStatus, ItemType, TaxCategory
 
 MAX_ITEMS = 1000
-
-
-class ItemInput(InputSerializer):
-    """One asked-for item."""
-
-    description = TextField(max_length=500)
-    unit_price = AmountField()
-    quantity = IntegerField(min_value=1, max_value=MAX_AMOUNT, required=False)
-    product_id = IdField(PRODUCT, required=False)
-    tax_code = TextField(max_length=64, required=False)
-    period_start = InstantField(required=False)
-    period_end = InstantField(required=False)
-    metadata = MetadataField(required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A service period ends after it starts."""
-        return _period(attrs)
-
-
-def _period(values: dict[str, Any]) -> dict[str, Any]:
-    start, end = values.get("period_start"), values.get("period_end")
-    if start is not None and end is not None and end <= start:
-        raise serializers.ValidationError({"periodEnd": refuse("too_small", "Must be after periodStart.").detail})
-    return values
 
 
 class CustomerDetailsInput(InputSerializer):
@@ -79,6 +55,7 @@ class InvoiceInput(InputSerializer):
     customer_id = IdField(CUSTOMER, required=False)
     customer = CustomerDetailsInput(required=False)
     items = ItemInput(many=True, min_length=1, max_length=MAX_ITEMS)  # type: ignore[call-arg]
+    coupons = CouponsField(required=False)
     currency = CurrencyField(required=False)
     notes = TextField(max_length=5000, multiline=True, required=False)
     due_date = InstantField(date_allowed=True, required=False)
@@ -92,13 +69,16 @@ class InvoiceInput(InputSerializer):
         """Somebody must be billed."""
         if "user_id" not in attrs and "customer_id" not in attrs:
             raise serializers.ValidationError({"userId": refuse("required", "Give userId or customerId.").detail})
-        return _period(attrs)
+        if not attrs.get("draft"):
+            check_no_credits(attrs["items"])
+        return ordered_period(attrs)
 
 
 class InvoiceChange(InputSerializer):
     """PATCH of a draft; `items` replaces all of them. `metadata` alone may be changed at any time."""
 
     items = ItemInput(many=True, max_length=MAX_ITEMS, required=False)  # type: ignore[call-arg]
+    coupons = CouponsField(required=False)
     currency = CurrencyField(required=False)
     notes = TextField(max_length=5000, multiline=True, required=False, allow_null=True)
     due_date = InstantField(date_allowed=True, required=False, allow_null=True)
@@ -152,10 +132,10 @@ class AcceptedOutput(serializers.Serializer[Any]):
 
 
 class TaxOutput(serializers.Serializer[Any]):
-    """One tax of an item. `rate` is in basis points."""
+    """One tax of an item. `rate` is in basis points: an integer, or a decimal string where it is not whole."""
 
     label = serializers.CharField()  # type: ignore[assignment]
-    rate = serializers.IntegerField()
+    rate = NumberOutput()
     category = serializers.ChoiceField(choices=TaxCategory.values)
 
 
@@ -165,6 +145,25 @@ class TaxRowOutput(TaxOutput):
     taxable = serializers.IntegerField()
     tax = serializers.IntegerField()
     note = serializers.CharField(allow_null=True)
+
+
+class ExchangeOutput(serializers.Serializer[Any]):
+    """A price in another currency: its amount in minor units there, and the rate that was in force."""
+
+    currency = serializers.CharField()
+    amount = serializers.IntegerField()
+    rate = serializers.CharField()
+    date = serializers.DateTimeField()
+    source = serializers.CharField(allow_null=True)  # type: ignore[assignment]
+
+
+class CouponTakenOutput(serializers.Serializer[Any]):
+    """What a coupon took off, in minor units: of prices that contain their tax, with it."""
+
+    coupon_id = serializers.CharField()
+    code = serializers.CharField()
+    name = serializers.CharField()
+    amount = serializers.IntegerField()
 
 
 class ItemOutput(serializers.Serializer[Any]):
@@ -183,6 +182,12 @@ class ItemOutput(serializers.Serializer[Any]):
     product_id = serializers.CharField(allow_null=True)
     price_id = serializers.CharField(allow_null=True)
     type = serializers.ChoiceField(choices=ItemType.values)
+    usage = NumberOutput(allow_null=True, help_text="What the price was asked for, all parts together.")
+    tax_behavior = serializers.ChoiceField(
+        choices=[str(one) for one in TaxBehavior],
+        help_text="Of the unit price; `total` and `discount` never contain the tax.",
+    )
+    exchange = ExchangeOutput(allow_null=True)
     period_start = serializers.DateTimeField(allow_null=True)
     period_end = serializers.DateTimeField(allow_null=True)
     metadata = serializers.DictField(child=serializers.CharField())
@@ -219,6 +224,7 @@ class InvoiceOutput(serializers.Serializer[Any]):
     skip_tax = serializers.BooleanField()
     items = ItemOutput(many=True, allow_null=True)
     tax_breakdown = TaxRowOutput(many=True, allow_null=True)
+    coupons = CouponTakenOutput(many=True)
     provider_id = serializers.CharField(allow_null=True)
     email_status = serializers.ChoiceField(choices=EmailStatus.values)
     metadata = serializers.DictField(child=serializers.CharField())

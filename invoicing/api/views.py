@@ -30,10 +30,10 @@ from invoicing.api.serializers import (
     OptionalReasonInput,
     PaidInvoiceResult,
 )
-from invoicing.content import InvoiceRequest, ItemRequest
-from invoicing.enums import InvoiceStatus
+from invoicing.enums import InvoiceStatus, ItemType
 from invoicing.models import Invoice, InvoiceItem
 from invoicing.representations import item_body
+from invoicing.requests import InvoiceRequest, ItemRequest
 from invoicing.selectors import body_of, get_invoice, invoices, item_from
 from invoicing.services.drafts import delete_draft, update_invoice
 from invoicing.services.issuing import create_invoice, finalise_invoice
@@ -57,7 +57,7 @@ FILTERS = (
 
 def asked_items(items: list[dict[str, Any]]) -> list[ItemRequest]:
     """Validated items as the domain takes them."""
-    return [ItemRequest(**item) for item in items]
+    return [ItemRequest(**{**item, "type": ItemType(item.get("type", ItemType.ONE_TIME))}) for item in items]
 
 
 def result(invoice: Invoice, **more: Any) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Invoice(TenantOwned, Timestamped):
     tax = models.BigIntegerField(default=0)
     total = models.BigIntegerField(default=0)
     tax_breakdown = models.JSONField(default=list)
+    coupons = models.JSONField(default=list, db_default=[])  # {couponId, code, name, amount} each, as they were taken
     item_count = models.IntegerField(default=0)
     skip_tax = models.BooleanField(default=False)
     period_start = models.DateTimeField(null=True)
@@ -50,6 +51,7 @@ class Invoice(TenantOwned, Timestamped):
     buyer_digest = models.BinaryField(max_length=32, null=True)
     content_digest = models.BinaryField(max_length=32, null=True)
     chain_hash = models.BinaryField(max_length=32, null=True)  # of predecessor's hash, content digest and number
+    derivation_digest = models.BinaryField(max_length=32, null=True)  # of its `InvoiceDerivation`; null without one
 
     # What may change afterwards.
     amount_paid = models.BigIntegerField(default=0)
@@ -78,6 +80,7 @@ class Invoice(TenantOwned, Timestamped):
                     "content_digest",
                     "chain_hash",
                     "tax_breakdown",
+                    "derivation_digest",
                 ),
             ),
             models.CheckConstraint(name="invoice_status_known", condition=Q(status__in=InvoiceStatus.values)),
@@ -181,16 +184,20 @@ class InvoiceItem(TenantOwned):
     product = models.ForeignKey(
         "billing.Product", on_delete=models.PROTECT, null=True, db_constraint=False, db_index=False
     )
-    price_id = models.UUIDField(null=True)
+    price = models.ForeignKey("billing.Price", on_delete=models.PROTECT, null=True, db_constraint=False, db_index=False)
     period_start = models.DateTimeField(null=True)
     period_end = models.DateTimeField(null=True)
     metadata = models.JSONField(default=dict)
+    usage = models.JSONField(null=True)  # what a price was asked for, as decimal strings; null where nothing is counted
+    inclusive = models.BooleanField(default=False, db_default=False)  # the unit price contains the tax
+    exchange = models.JSONField(null=True)  # {currency, amount, rate, date, source} of a price in another currency
 
     class Meta:
         constraints = [
             TenantIsolation(name="item_isolation"),
             TenantForeignKey(field="invoice", name="item_invoice"),
             TenantForeignKey(field="product", name="item_product"),
+            TenantForeignKey(field="price", name="item_price"),
             # Issuing writes no trail per line: the document says what they are. What a draft loses is recorded.
             Audited(name="item_audit", entity="invoiceItem", ignored=(), events="UPDATE OR DELETE"),
             models.UniqueConstraint(fields=["tenant", "invoice", "position"], name="item_position_unique"),

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from uuid import UUID
 
-from billing.models import Customer, Product
-from common.errors import NotFound, Problem
-from invoicing.content import Buyer, Content, InvoiceRequest, ItemRequest, compose
-from invoicing.models import Invoice, InvoiceBuyer, InvoiceItem
-from invoicing.selectors import item_from, terms_of
+from billing.models import Customer
+from common.canonical import canonical_json
+from invoicing.composition import compose
+from invoicing.content import Buyer, Content, Item
+from invoicing.enums import ItemType
+from invoicing.models import Invoice, InvoiceBuyer, InvoiceDerivation, InvoiceItem
+from invoicing.requests import InvoiceRequest, ItemRequest
+from invoicing.selectors import item_from, items_of
+from invoicing.services.basis import read_basis
 from tenants.models import TenantSettings
-
-
-def require_products(*, tenant_id: UUID, request: InvoiceRequest) -> None:
-    """`NotFound`, with the path of each item, for products that this tenant does not have."""
-    wanted = {item.product_id for item in request.items if item.product_id is not None}
-    if not wanted:
-        return
-    known = set(Product.objects.filter(tenant_id=tenant_id, id__in=wanted).values_list("id", flat=True))
-    problems = [
-        Problem(f"items[{index}].productId", "not_found", "This product does not exist.")
-        for index, item in enumerate(request.items)
-        if item.product_id is not None and item.product_id not in known
-    ]
-    if problems:
-        error = NotFound(path=problems[0].path)
-        error.details = problems[:100]
-        raise error
 
 
 def new_row(tenant_id: UUID, content: Content, *, metadata: dict[str, str], at: dt.datetime) -> Invoice:
@@ -38,7 +28,8 @@ def new_row(tenant_id: UUID, content: Content, *, metadata: dict[str, str], at: 
         tax_breakdown=list(content.tax_breakdown), item_count=len(content.items), skip_tax=content.skip_tax,
         period_start=content.period_start, period_end=content.period_end, due_date=content.due_date,
         issued_at=content.issued_at, subscription_id=content.subscription_id, metadata=metadata, created_at=at,
-        updated_at=at, settings_version=content.settings_version,
+        updated_at=at, settings_version=content.settings_version, coupons=list(content.coupons),
+        derivation_digest=content.derivation_digest,
     )  # fmt: skip
 
 
@@ -64,6 +55,9 @@ def insert_items(invoice: Invoice, content: Content) -> list[InvoiceItem]:
             period_start=item.period_start,
             period_end=item.period_end,
             metadata=dict(item.metadata),
+            usage=None if item.usage is None else list(item.usage),
+            inclusive=item.inclusive,
+            exchange=None if item.exchange is None else dict(item.exchange),
         )
         for position, item in enumerate(content.items)
     )
@@ -78,33 +72,80 @@ def insert_buyer(invoice: Invoice, buyer: Buyer, salt: bytes) -> InvoiceBuyer:
 
 
 def recompute(
-    invoice: Invoice, asked: list[ItemRequest], *, customer: Customer, settings: TenantSettings, currency: str,
-    skip_tax: bool,
-) -> list[InvoiceItem]:  # fmt: skip
-    """Replace a draft's items and amounts by what `asked` comes to today. The row itself is saved by the caller.
+    invoice: Invoice, request: InvoiceRequest, *, customer: Customer, settings: TenantSettings, at: dt.datetime,
+    issued_at: dt.datetime | None = None,
+) -> tuple[Content, list[InvoiceItem]]:  # fmt: skip
+    """Replace a draft's items and amounts by what `request` comes to at `at`. The row itself is saved by the caller.
 
-    Raises `NotFound` for products that do not exist, and `AmountTooLarge`.
+    With `issued_at` they are those of the document that is about to be issued. Raises what `read_basis` and `compose`
+    raise.
     """
-    request = InvoiceRequest(items=asked, currency=currency, skip_tax=skip_tax)
-    require_products(tenant_id=invoice.tenant_id, request=request)
-    content = compose(
-        request, customer_id=customer.id, currency=currency, exempt=customer.tax_exempt, terms=terms_of(settings),
-        issued_at=None, invoice_id=invoice.id,
+    currency = request.currency or invoice.currency
+    basis = read_basis(
+        tenant_id=invoice.tenant_id, customer=customer, settings=settings, request=request, currency=currency, at=at
     )  # fmt: skip
-    InvoiceItem.objects.filter(tenant_id=invoice.tenant_id, invoice_id=invoice.id).delete()
+    content = compose(
+        request, customer_id=customer.id, currency=currency, basis=basis, issued_at=issued_at, invoice_id=invoice.id,
+        subscription_id=invoice.subscription_id,
+    )  # fmt: skip
     invoice.currency, invoice.subtotal, invoice.discount = content.currency, content.subtotal, content.discount
     invoice.tax, invoice.total, invoice.item_count = content.tax, content.total, len(content.items)
     invoice.tax_breakdown, invoice.skip_tax = list(content.tax_breakdown), content.skip_tax
-    return insert_items(invoice, content)
+    invoice.coupons, invoice.derivation_digest = list(content.coupons), content.derivation_digest
+    invoice.due_date, invoice.settings_version = content.due_date, content.settings_version
+    stored = items_of(invoice)
+    if [item_from(row) for row in stored] == list(content.items):
+        return content, stored
+    InvoiceItem.objects.filter(tenant_id=invoice.tenant_id, invoice_id=invoice.id).delete()
+    return content, insert_items(invoice, content)
 
 
-def asked_again(row: InvoiceItem) -> ItemRequest:
-    """A stored item as a request for the same item, which keeps its id."""
-    item = item_from(row)
-    return ItemRequest(
-        description=item.description, unit_price=int(item.unit_price), quantity=int(item.quantity),
-        product_id=item.product_id, tax_code=item.tax_code, period_start=item.period_start,
+def request_of(invoice: Invoice, rows: Sequence[InvoiceItem]) -> InvoiceRequest:
+    """A stored draft as a request for the same draft."""
+    return InvoiceRequest(
+        items=asked_again(rows), currency=invoice.currency, due_date=invoice.due_date,
+        period_start=invoice.period_start, period_end=invoice.period_end, skip_tax=invoice.skip_tax,
+        coupons=[one["couponId"] for one in invoice.coupons],
+    )  # fmt: skip
+
+
+def asked_again(rows: Sequence[InvoiceItem]) -> list[ItemRequest]:
+    """Stored items as requests for the same items, which keep their ids.
+
+    What a minimum adds was not asked for: it follows from the item before it.
+    """
+    found: list[ItemRequest] = []
+    for row in rows:
+        if row.type == ItemType.MINIMUM:
+            found[-1] = replace(found[-1], minimum_id=row.id)
+        else:
+            found.append(_asked(item_from(row)))
+    return found
+
+
+def _asked(item: Item) -> ItemRequest:
+    plain = ItemRequest(
+        description=item.description, tax_code=item.tax_code, period_start=item.period_start,
         period_end=item.period_end, metadata=item.metadata, id=item.id,
+    )  # fmt: skip
+    if item.price_id is None:
+        return replace(
+            plain, unit_price=int(item.unit_price), quantity=int(item.quantity), product_id=item.product_id,
+            type=item.type,
+        )  # fmt: skip
+    usage = [Decimal(part) for part in item.usage or ()]
+    if len(usage) == 1:
+        return replace(plain, price_id=item.price_id, quantity=usage[0])
+    return replace(plain, price_id=item.price_id, transactions=usage)
+
+
+def insert_derivation(invoice: Invoice, content: Content) -> None:
+    """Keep how a document with prices or coupons was computed; the others say it themselves."""
+    if content.derivation is None:
+        return
+    InvoiceDerivation.objects.create(
+        invoice_id=invoice.id, tenant_id=invoice.tenant_id, body=canonical_json(content.derivation),
+        digest=content.derivation_digest,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,11 @@ from invoicing.enums import InvoiceStatus
 from invoicing.errors import DocumentErased, InvoiceNotDraft
 from invoicing.models import Invoice
 from invoicing.selectors import items_of, lock_invoice
-from invoicing.services.composing import asked_again, recompute
+from invoicing.services.composing import recompute, request_of
 from tenants.models import TenantSettings
 
-_CONTENT = ("items", "currency", "notes", "due_date", "skip_tax")
+_COMPUTED = ("items", "currency", "skip_tax", "coupons")
+_CONTENT = (*_COMPUTED, "notes", "due_date")
 
 
 def update_invoice(
@@ -31,7 +33,7 @@ def update_invoice(
     if any(name in changes for name in _CONTENT):
         if invoice.status != InvoiceStatus.DRAFT:
             raise InvoiceNotDraft()
-        _change(invoice, changes, settings)
+        _change(invoice, changes, settings, at=at)
     if "metadata" in changes:
         if invoice.erased_at is not None:
             raise DocumentErased()
@@ -49,17 +51,15 @@ def delete_draft(*, tenant_id: UUID, invoice_id: UUID) -> None:
     invoice.delete()
 
 
-def _change(invoice: Invoice, changes: dict[str, Any], settings: TenantSettings) -> None:
+def _change(invoice: Invoice, changes: dict[str, Any], settings: TenantSettings, *, at: dt.datetime) -> None:
     if "notes" in changes:
         invoice.buyer.notes = changes["notes"]
         invoice.buyer.save(update_fields=["notes"])
     if "due_date" in changes:
         invoice.due_date = changes["due_date"]
-    if not any(name in changes for name in ("items", "currency", "skip_tax")):
+    if not any(name in changes for name in _COMPUTED):
         return
-    asked = changes["items"] if "items" in changes else [asked_again(row) for row in items_of(invoice)]
     customer = Customer.objects.get(tenant_id=invoice.tenant_id, id=invoice.customer_id)
-    recompute(
-        invoice, asked, customer=customer, settings=settings, currency=changes.get("currency") or invoice.currency,
-        skip_tax=changes.get("skip_tax", invoice.skip_tax),
-    )  # fmt: skip
+    again = request_of(invoice, items_of(invoice))
+    asked = {name: changes[name] for name in _COMPUTED if changes.get(name) is not None}
+    recompute(invoice, replace(again, **asked), customer=customer, settings=settings, at=at)

@@ -8,22 +8,26 @@ from collections.abc import Callable
 from uuid import UUID
 
 from billing.models import Customer
+from billing.services.prices import mark_prices_used
 from invoicing.announcements import CREATED, announce, announced_by_issuing
-from invoicing.content import Buyer, Content, InvoiceRequest, compose, due_date, issue_year, tax_rule
+from invoicing.composition import compose, issue_year
+from invoicing.content import Buyer, Content
 from invoicing.enums import InvoiceCommand, InvoiceStatus
 from invoicing.errors import InvoiceEmpty, InvoiceNotDraft
 from invoicing.models import Invoice
 from invoicing.numbering import INVOICE_SERIES
 from invoicing.recognition import schedule
-from invoicing.selectors import body_of, buyer_of, content_of, items_of, lock_invoice, terms_of
+from invoicing.requests import InvoiceRequest
+from invoicing.selectors import body_of, buyer_of, items_of, lock_invoice
+from invoicing.services.basis import read_basis
 from invoicing.services.composing import (
-    asked_again,
     fill_buyer,
     insert_buyer,
+    insert_derivation,
     insert_items,
     new_row,
     recompute,
-    require_products,
+    request_of,
 )
 from invoicing.services.numbers import take_number
 from invoicing.services.posting import accounts_for, legs_of_invoice, post_finalised
@@ -38,21 +42,23 @@ def create_invoice(
 ) -> Invoice:  # fmt: skip
     """A new invoice of a customer: a draft, or issued at once with the next number.
 
-    Raises `NotFound` for products that do not exist (with their paths), `AmountTooLarge`.
+    Raises what `read_basis` and `compose` raise, with the paths of the items.
     """
-    terms = terms_of(settings)
-    require_products(tenant_id=tenant_id, request=request)
+    currency = request.currency or customer.currency or settings.default_currency
+    basis = read_basis(
+        tenant_id=tenant_id, customer=customer, settings=settings, request=request, currency=currency, at=at
+    )  # fmt: skip
     content = compose(
-        request, customer_id=customer.id, currency=request.currency or customer.currency or terms.default_currency,
-        exempt=customer.tax_exempt, terms=terms, issued_at=None if draft else at,
+        request, customer_id=customer.id, currency=currency, basis=basis, issued_at=None if draft else at
     )  # fmt: skip
     buyer = buyer_of(customer, settings, notes=request.notes)
     invoice = new_row(tenant_id, content, metadata=dict(request.metadata), at=at)
     salt = os.urandom(16)
-    post = None if draft else _number(invoice, content, buyer, salt, time_zone=terms.time_zone)
+    post = None if draft else _number(invoice, content, buyer, salt, time_zone=basis.terms.time_zone)
     invoice.save(force_insert=True)
     rows = insert_items(invoice, content)
     invoice.buyer = insert_buyer(invoice, buyer, salt)
+    insert_derivation(invoice, content)
     if post is not None:
         post()
     body = body_of(invoice, rows)
@@ -64,32 +70,30 @@ def create_invoice(
 def finalise_invoice(
     *, tenant_id: UUID, invoice_id: UUID, settings: TenantSettings, at: dt.datetime, trace_id: str
 ) -> Invoice:
-    """Give a draft its number and its issue date. Raises `InvoiceNotDraft`, `InvoiceEmpty`."""
+    """Give a draft its number and its issue date.
+
+    Raises `InvoiceNotDraft`, `InvoiceEmpty`, and what `read_basis` and `compose` raise.
+    """
     invoice = lock_invoice(tenant_id=tenant_id, invoice_id=invoice_id)
     if invoice.status != InvoiceStatus.DRAFT:
         raise InvoiceNotDraft()
     rows = items_of(invoice)
     if not rows:
         raise InvoiceEmpty()
-    terms = terms_of(settings)
-    invoice.issued_at, invoice.settings_version = at, terms.version
-    invoice.due_date = invoice.due_date or due_date(at, terms)
-    invoice.updated_at = at
+    invoice.issued_at = invoice.updated_at = at
     customer = Customer.objects.get(tenant_id=tenant_id, id=invoice.customer_id)
     # The addressee is the customer as of today, not as of the day the draft was begun.
     buyer = buyer_of(customer, settings, notes=invoice.buyer.notes)
     salt = os.urandom(16)
     fill_buyer(invoice.buyer, buyer, salt)
     invoice.buyer.save()
-    rule = tax_rule(terms, exempt=customer.tax_exempt or invoice.skip_tax)
-    if any(row.taxes != [rule] for row in rows):
-        # The tax is that of the issue date: the rate or the customer's exemption has changed since the draft.
-        rows = recompute(
-            invoice, [asked_again(row) for row in rows], customer=customer, settings=settings,
-            currency=invoice.currency, skip_tax=invoice.skip_tax,
-        )  # fmt: skip
-    post = _number(invoice, content_of(invoice, rows), buyer, salt, time_zone=terms.time_zone)
+    # Amounts and tax are those of the issue date: a rate, a price or an exemption may have changed since the draft.
+    content, rows = recompute(
+        invoice, request_of(invoice, rows), customer=customer, settings=settings, at=at, issued_at=at
+    )  # fmt: skip
+    post = _number(invoice, content, buyer, salt, time_zone=settings.time_zone)
     invoice.save()
+    insert_derivation(invoice, content)
     post()
     types = announced_by_issuing(invoice.status, created=False)
     announce(
@@ -115,6 +119,10 @@ def _number(
     months = schedule(content, issued_at=invoice.issued_at, time_zone=time_zone)
     legs = legs_of_invoice(total=invoice.total, tax=invoice.tax, months=months)
     # Before the number: who waits for a new account or for a wallet must not hold the series.
+    mark_prices_used(
+        tenant_id=invoice.tenant_id, at=invoice.issued_at,
+        price_ids={item.price_id for item in content.items if item.price_id is not None},
+    )  # fmt: skip
     accounts = accounts_for(legs, tenant_id=invoice.tenant_id, currency=invoice.currency, at=invoice.issued_at)
     credit = lock_credit_for(invoice)
     year = issue_year(invoice.issued_at, time_zone)

@@ -28,13 +28,16 @@ from common.ids import encode_id, new_id
 from common.prefixes import INVOICE
 from events.wakeup import nudge
 from invoicing.announcements import announced_by_issuing
-from invoicing.content import Buyer, Content, InvoiceRequest, Terms, compose, issue_year, plain
+from invoicing.basis import Basis, plain_basis
+from invoicing.composition import compose, issue_year
+from invoicing.content import Buyer, Content, plain
 from invoicing.enums import InvoiceStatus
 from invoicing.numbering import INVOICE_SERIES
 from invoicing.posting_rules import FINALISED, postings
 from invoicing.posting_rules import INVOICE as SOURCE
 from invoicing.recognition import Month, schedule
 from invoicing.representations import State, invoice_body
+from invoicing.requests import InvoiceRequest
 from invoicing.selectors import buyer_of, terms_of
 from invoicing.services.numbers import NEXT, TEXT, ensure_series
 from invoicing.services.posting import legs_of_invoice
@@ -153,9 +156,8 @@ class Facts:
     customer_id: UUID
     customer_version: int
     currency: str | None
-    tax_exempt: bool
     buyer: Buyer  # without notes
-    terms: Terms
+    basis: Basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +204,10 @@ def issue_in_one_statement(
             return None
         content = compose(
             request, customer_id=facts.customer_id, currency=request.currency or facts.currency or
-            facts.terms.default_currency, exempt=facts.tax_exempt, terms=facts.terms, issued_at=at,
+            facts.basis.terms.default_currency, basis=facts.basis, issued_at=at,
         )  # fmt: skip
-        year = issue_year(at, facts.terms.time_zone)
-        books = _books_of(context, content, at, facts.terms.time_zone)
+        year = issue_year(at, facts.basis.terms.time_zone)
+        books = _books_of(context, content, at, facts.basis.terms.time_zone)
         try:
             current, credit, answer = _send(
                 context, caller, facts, content, request, books, at, year, guard, key_expires_at
@@ -244,7 +246,8 @@ def facts_of(context: Context, who: str | UUID, *, fresh: bool) -> Facts | None:
     settings = TenantSettings(**orjson.loads(rows[0][1] or b""))
     facts = Facts(
         customer_id=UUID(str(customer.id)), customer_version=customer.version, currency=customer.currency,
-        tax_exempt=customer.tax_exempt, buyer=buyer_of(customer, settings, notes=None), terms=terms_of(settings),
+        buyer=buyer_of(customer, settings, notes=None),
+        basis=plain_basis(terms_of(settings), exempt=customer.tax_exempt),
     )  # fmt: skip
     if len(_facts) >= _CACHE_SIZE:
         _facts.clear()
@@ -292,9 +295,9 @@ def _send(
         rows = _STATEMENT.run(
             context,
             [
-                context.tenant_id, content.customer_id, facts.customer_version, facts.terms.version, caller.key_id,
-                content.digest(buyer_digest), year, content.id, str(status), content.currency, content.subtotal,
-                content.tax, content.total, _json(content.tax_breakdown), len(content.items),
+                context.tenant_id, content.customer_id, facts.customer_version, facts.basis.terms.version,
+                caller.key_id, content.digest(buyer_digest), year, content.id, str(status), content.currency,
+                content.subtotal, content.tax, content.total, _json(content.tax_breakdown), len(content.items),
                 "true" if content.skip_tax else "false", content.period_start, content.period_end, content.due_date,
                 at, buyer_digest, paid_at, _json(dict(request.metadata)), _items(content), buyer.user_id, buyer.name,
                 buyer.email, None if buyer.address is None else _json(dict(buyer.address)), buyer.vat_id, buyer.locale,

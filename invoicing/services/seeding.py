@@ -27,11 +27,14 @@ from billing.services.products import create_product
 from common.ids import new_id
 from events.models import Event
 from invoicing.announcements import FINALISED
-from invoicing.content import Buyer, Content, InvoiceRequest, Terms, compose, issue_year
+from invoicing.basis import Terms, plain_basis
+from invoicing.composition import compose, issue_year
+from invoicing.content import Buyer, Content
 from invoicing.enums import EmailStatus, InvoiceStatus
 from invoicing.models import Invoice, InvoiceBuyer, InvoiceItem, NumberSeries, PaymentAllocation
 from invoicing.numbering import INVOICE_SERIES, chain, number_text
 from invoicing.representations import State, invoice_body
+from invoicing.requests import InvoiceRequest
 from invoicing.seeding import PRODUCTS, Fate, customer_fields, fate_of, item_requests
 from invoicing.selectors import buyer_of, terms_of
 from invoicing.services.numbers import ensure_series
@@ -160,8 +163,8 @@ def _compose(
         draft = chance.randrange(ONE_DRAFT_IN) == 0
         request = InvoiceRequest(items=item_requests(chance, pool.products))
         content = compose(
-            request, customer_id=customer_id, currency=currency or pool.terms.default_currency, exempt=False,
-            terms=pool.terms, issued_at=None if draft else at,
+            request, customer_id=customer_id, currency=currency or pool.terms.default_currency,
+            basis=plain_basis(pool.terms), issued_at=None if draft else at,
         )  # fmt: skip
         salt = os.urandom(16)
         fate = None

@@ -14,8 +14,8 @@ from common.ids import new_id
 from events.enums import DeliveryStatus
 from events.models import Event, EventDelivery, Mail
 from events.services.mail import queue_mail
-from invoicing.content import InvoiceRequest
 from invoicing.models import Invoice
+from invoicing.requests import InvoiceRequest
 from invoicing.seeding import PRODUCTS, customer_fields, item_requests
 from invoicing.services.issuing import create_invoice
 from invoicing.services.settling import mark_paid, mark_uncollectible, void_invoice

@@ -13,7 +13,7 @@ from accounting.models import Account, JournalEntry
 from billing.models import Customer
 from common.ids import encode_id
 from common.prefixes import ACCOUNT
-from invoicing.content import InvoiceRequest, ItemRequest
+from invoicing.requests import InvoiceRequest, ItemRequest
 from invoicing.services.issuing import create_invoice
 from tenants.context import system_context
 from tenants.models import Tenant

@@ -10,7 +10,7 @@ from billing.services.customers import create_customer
 from common.clock import SystemClock
 from common.ids import decode_id
 from common.prefixes import CUSTOMER
-from invoicing.content import InvoiceRequest, ItemRequest
+from invoicing.requests import InvoiceRequest, ItemRequest
 from invoicing.services.anonymising import Clocks, anonymise_customer, anonymise_tenant
 from invoicing.services.issuing import create_invoice
 from invoicing.services.retention_report import verify_erasure

@@ -6,8 +6,8 @@ from itertools import count
 from typing import Any
 
 from billing.services.customers import create_customer
-from invoicing.content import InvoiceRequest, ItemRequest
 from invoicing.models import Invoice
+from invoicing.requests import InvoiceRequest, ItemRequest
 from invoicing.services.issuing import create_invoice
 from tenants.models import Tenant
 from tenants.selectors import get_settings

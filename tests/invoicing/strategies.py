@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from invoicing.content import InvoiceRequest, ItemRequest, Terms
+from invoicing.basis import Terms
+from invoicing.requests import InvoiceRequest, ItemRequest
 
 ZONES = ["UTC", "Europe/Berlin", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kathmandu", "America/Sao_Paulo"]
 # What JSON may hold and PostgreSQL can store.

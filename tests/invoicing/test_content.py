@@ -16,22 +16,13 @@ from hypothesis import strategies as st
 from common.clock import local_date
 from common.ids import new_id
 from common.money import MAX_AMOUNT
-from invoicing.content import (
-    Buyer,
-    Content,
-    InvoiceRequest,
-    Item,
-    ItemRequest,
-    Terms,
-    compose,
-    due_date,
-    issue_year,
-    number_out,
-    plain,
-)
+from invoicing.basis import Terms, plain_basis
+from invoicing.composition import compose, due_date, issue_year
+from invoicing.content import Buyer, Content, Item, number_out, plain
 from invoicing.enums import ItemType
 from invoicing.errors import AmountTooLarge
 from invoicing.representations import State, invoice_body
+from invoicing.requests import InvoiceRequest, ItemRequest
 from tests.invoicing.strategies import INSTANTS, TERMS, ZONES, invoice_requests
 
 AT = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
@@ -42,7 +33,7 @@ BUYER = Buyer("u", "Ada", "a@example.com", {"line1": "1 High St"}, "DE1", "en", 
 def composed(
     request: InvoiceRequest, terms: Terms = FIXED, *, exempt: bool = False, at: dt.datetime | None = AT
 ) -> Content:
-    return compose(request, customer_id=new_id(), currency="EUR", exempt=exempt, terms=terms, issued_at=at)
+    return compose(request, customer_id=new_id(), currency="EUR", basis=plain_basis(terms, exempt=exempt), issued_at=at)
 
 
 @given(request=invoice_requests(), terms=TERMS, exempt=st.booleans())

@@ -12,11 +12,11 @@ FIELDS = {
     "id", "object", "invoiceNumber", "status", "customerId", "userId", "currency", "subtotal", "discount", "tax",
     "total", "amountPaid", "amountRefunded", "amountCredited", "amountDue", "dueDate", "issuedAt", "paidAt", "voidedAt",
     "voidReason", "periodStart", "periodEnd", "subscriptionId", "notes", "paymentInstructions", "skipTax", "items",
-    "taxBreakdown", "providerId", "emailStatus", "metadata", "createdAt", "updatedAt",
+    "taxBreakdown", "coupons", "providerId", "emailStatus", "metadata", "createdAt", "updatedAt",
 }  # fmt: skip
 ITEM_FIELDS = {
     "id", "object", "description", "quantity", "unitPrice", "total", "discount", "taxRate", "taxes", "taxCode",
-    "productId", "priceId", "type", "periodStart", "periodEnd", "metadata",
+    "productId", "priceId", "type", "usage", "taxBehavior", "exchange", "periodStart", "periodEnd", "metadata",
 }  # fmt: skip
 
 

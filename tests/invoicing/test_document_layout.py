@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 
 from common.ids import new_id
 from common.typesetting import Typesetter
-from invoicing.content import Buyer, InvoiceRequest, ItemRequest, Terms, compose
+from invoicing.basis import Terms, plain_basis
+from invoicing.composition import compose
+from invoicing.content import Buyer
 from invoicing.documents import formats
 from invoicing.documents.layout import TEMPLATE, DocumentInput, layout_values, untouched_values
 from invoicing.documents.seller import Seller
 from invoicing.documents.texts import TEMPLATES, languages, texts
+from invoicing.requests import InvoiceRequest, ItemRequest
 
 AT = dt.datetime(2026, 11, 21, 9, 30, tzinfo=dt.UTC)
 ZONE = "Europe/Berlin"
@@ -43,7 +46,8 @@ def an_input(
         InvoiceRequest(
             items=items or [ItemRequest("Consulting", 12_000, 2)], period_start=NOVEMBER[0], period_end=NOVEMBER[1]
         ),
-        customer_id=new_id(), currency=currency, exempt=exempt, terms=terms, issued_at=AT if number else None,
+        customer_id=new_id(), currency=currency, basis=plain_basis(terms, exempt=exempt),
+        issued_at=AT if number else None,
     )  # fmt: skip
     if category:
         content.tax_breakdown[0]["category"] = category  # type: ignore[index]

@@ -16,9 +16,12 @@ from billing.rating.prices import Price, PricingModel
 from billing.rating.rating import rate
 from billing.rating.totals import Total, total
 from common.money import MAX_AMOUNT
-from invoicing.content import Content, InvoiceRequest, ItemRequest, Terms, compose
+from invoicing.basis import Terms, plain_basis
+from invoicing.composition import compose
+from invoicing.content import Content
 from invoicing.enums import TaxCategory as StoredCategory
 from invoicing.errors import AmountTooLarge
+from invoicing.requests import InvoiceRequest, ItemRequest
 
 asked = st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**5)), max_size=20)
 
@@ -27,7 +30,9 @@ def composed(items: list[tuple[int, int]], *, tax_rate: int, exempt: bool, skip_
     """What invoicing makes of it."""
     request = InvoiceRequest(items=[ItemRequest("Item", price, count) for price, count in items], skip_tax=skip_tax)
     terms = Terms("EUR", tax_rate, "VAT", 14, "Europe/Berlin")
-    return compose(request, customer_id=UUID(int=1), currency="EUR", exempt=exempt, terms=terms, issued_at=None)
+    return compose(
+        request, customer_id=UUID(int=1), currency="EUR", basis=plain_basis(terms, exempt=exempt), issued_at=None
+    )
 
 
 def by_engine(content: Content) -> Total:

@@ -15,7 +15,7 @@ from common.prefixes import CUSTOMER, PRODUCT
 from invoicing.api.quick import plain_request
 from invoicing.api.serializers import InvoiceInput
 from invoicing.api.views import asked_items
-from invoicing.content import InvoiceRequest, ItemRequest
+from invoicing.requests import InvoiceRequest, ItemRequest
 
 PRODUCT_ID, CUSTOMER_ID = new_id(), new_id()
 ITEM = {"description": "Consulting", "unitPrice": 100}

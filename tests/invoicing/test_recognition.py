@@ -13,9 +13,11 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import given
 
 from common.clock import start_of_day
-from invoicing.content import InvoiceRequest, ItemRequest, Terms, compose
+from invoicing.basis import Terms, plain_basis
+from invoicing.composition import compose
 from invoicing.models import Recognition
 from invoicing.recognition import LONGEST, Month, deferred, schedule
+from invoicing.requests import InvoiceRequest, ItemRequest
 from invoicing.services.recognising import recognise_revenue, tenants_with_recognition
 from invoicing.sql_recognition import STEPS
 from invoicing.transitions import RECOGNITION
@@ -39,7 +41,7 @@ def months_of(
 ) -> list[Month]:  # fmt: skip
     terms = Terms("EUR", 1900, "VAT", 14, zone, 1)
     request = InvoiceRequest(items=list(items), **fields)
-    content = compose(request, customer_id=UUID_0, currency="EUR", exempt=False, terms=terms, issued_at=issued_at)
+    content = compose(request, customer_id=UUID_0, currency="EUR", basis=plain_basis(terms), issued_at=issued_at)
     return schedule(content, issued_at=issued_at, time_zone=zone)
 
 
@@ -84,7 +86,7 @@ def test_what_is_deferred_is_net_of_the_discount():
     plan = ItemRequest("Plan", 1_000, period_start=midnight(2026, 5, 1), period_end=midnight(2026, 6, 1))
     terms = Terms("EUR", 1900, "VAT", 14, BERLIN, 1)
     content = compose(
-        InvoiceRequest(items=[plan]), customer_id=UUID_0, currency="EUR", exempt=False, terms=terms, issued_at=ISSUED
+        InvoiceRequest(items=[plan]), customer_id=UUID_0, currency="EUR", basis=plain_basis(terms), issued_at=ISSUED
     )
     discounted = replace(content, items=[replace(content.items[0], discount=300)])
     assert told(schedule(discounted, issued_at=ISSUED, time_zone=BERLIN)) == {"2026-05": 700}
@@ -128,7 +130,7 @@ def test_the_hour_that_the_clocks_repeat_is_a_period_too():
 
 @given(request=invoice_requests(), terms=TERMS, issued_at=INSTANTS)
 def test_the_months_of_an_invoice_sum_to_the_net_amounts_of_what_is_not_served_yet(request, terms, issued_at):
-    content = compose(request, customer_id=UUID_0, currency="EUR", exempt=False, terms=terms, issued_at=issued_at)
+    content = compose(request, customer_id=UUID_0, currency="EUR", basis=plain_basis(terms), issued_at=issued_at)
     months = schedule(content, issued_at=issued_at, time_zone=terms.time_zone)
     expected = 0
     for item in content.items:

@@ -24,9 +24,10 @@ from common.api.rendering import dumps
 from common.ids import encode_id
 from common.prefixes import INVOICE
 from invoicing.api.views import result
-from invoicing.content import Content, InvoiceRequest, ItemRequest
+from invoicing.content import Content
 from invoicing.models import Invoice, Recognition
 from invoicing.recognition import deferred, schedule
+from invoicing.requests import InvoiceRequest, ItemRequest
 from invoicing.selectors import body_of, buyer_from, content_of, items_of
 from invoicing.services import one_statement
 from invoicing.services.issuing import create_invoice, finalise_invoice

@@ -31,8 +31,8 @@ from events.models import Event
 from events.publishing import publish_all
 from events.services.dispatching import dispatch
 from events.services.mail import queue_mail
-from invoicing.content import InvoiceRequest, ItemRequest
 from invoicing.models import InvoiceDocument
+from invoicing.requests import InvoiceRequest, ItemRequest
 from invoicing.services.issuing import create_invoice
 from ledger_project.celery import app
 from ledger_project.schedule import SWEEPS, Guard, Sweep, beat_schedule, lane_of

@@ -1,0 +1,234 @@
+"""`compose`: the one place where a request becomes amounts. Pure: no database, no clock.
+
+The engine of `billing.rating` computes them, for the hot path, the ordinary services and previews alike.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from billing.rating.decimals import SCALE, scaled_text
+from billing.rating.derivation import digest, invoice_derivation
+from billing.rating.errors import CurrencyDoesNotFit
+from billing.rating.lines import Line
+from billing.rating.prices import PricingModel, TaxBehavior
+from billing.rating.rating import Rated, rate
+from billing.rating.totals import Total, total
+from common.clock import local_date, start_of_day
+from common.ids import encode_id, new_id
+from common.money import MAX_AMOUNT, round_ratio
+from common.prefixes import COUPON, PRICE, PRODUCT
+from invoicing.basis import Basis, CataloguePrice, Taxes, Terms, exempt_taxes
+from invoicing.content import Content, Item, number_out
+from invoicing.enums import ItemType
+from invoicing.errors import AmountTooLarge, NegativeTotal
+from invoicing.requests import InvoiceRequest, ItemRequest
+
+ONE: Final = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A line of the document before discount and tax. `amount` is gross where the price contains its tax."""
+
+    asked: ItemRequest
+    id: UUID | None
+    type: ItemType
+    description: str
+    quantity: Decimal
+    unit_price: Decimal
+    amount: int
+    taxes: Taxes
+    tax_code: str | None
+    product_id: UUID | None
+    price_id: UUID | None = None
+    usage: Sequence[str] | None = None
+    inclusive: bool = False
+
+
+Ratings = list[tuple[list[str], Rated]]
+
+
+def compose(
+    request: InvoiceRequest, *, customer_id: UUID, currency: str, basis: Basis, issued_at: dt.datetime | None,
+    invoice_id: UUID | None = None, subscription_id: UUID | None = None,
+) -> Content:  # fmt: skip
+    """The document's content. `issued_at` is None for a draft, whose due date then stays open unless given.
+
+    Order and rounding: lines, coupons, taxes, total (docs/rating.md). Every price that an item names is in the basis.
+    Raises `AmountTooLarge` when an item or the total is beyond 10^15, `NegativeTotal` when credits are more than what
+    is charged, and `CurrencyDoesNotFit` and `InvalidUsage` with the path of the item.
+    """
+    positions, ratings = _positions(request, currency=currency, basis=basis)
+    derived = bool(ratings or basis.coupons)
+    lines = [
+        Line(
+            str(number), one.amount, one.taxes, one.inclusive, None,
+            encode_id(PRODUCT, one.product_id) if derived and one.product_id is not None else None,
+            encode_id(PRICE, one.price_id) if one.price_id is not None else None,
+        )
+        for number, one in enumerate(positions, start=1)
+    ]  # fmt: skip
+    found = total(lines, [coupon.terms for coupon in basis.coupons], currency=currency)
+    _check_amounts(found)
+    derivation = invoice_derivation(found, ratings) if derived and issued_at is not None else None
+    terms = basis.terms
+    return Content(
+        id=invoice_id or new_id(),
+        customer_id=customer_id,
+        currency=currency,
+        items=list(_items(positions, found)),
+        subtotal=found.subtotal,
+        discount=found.discount,
+        tax=found.tax,
+        total=found.total,
+        tax_breakdown=_breakdown(found),
+        due_date=request.due_date or due_date(issued_at, terms),
+        issued_at=issued_at,
+        period_start=request.period_start,
+        period_end=request.period_end,
+        subscription_id=subscription_id,
+        skip_tax=request.skip_tax,
+        settings_version=terms.version if issued_at is not None else None,
+        coupons=_coupons(basis, found),
+        derivation_digest=None if derivation is None else bytes.fromhex(digest(derivation)),
+        derivation=derivation,
+    )
+
+
+def due_date(issued_at: dt.datetime | None, terms: Terms) -> dt.datetime | None:
+    """Midnight, in the tenant's zone, of the issue day plus the payment terms; None for a draft."""
+    if issued_at is None:
+        return None
+    day = local_date(issued_at, terms.time_zone) + dt.timedelta(days=terms.payment_terms_days)
+    return start_of_day(day, terms.time_zone)
+
+
+def issue_year(issued_at: dt.datetime, time_zone: str) -> int:
+    """The year of a document's number: that of its issue date where the tenant is."""
+    return local_date(issued_at, time_zone).year
+
+
+def _positions(request: InvoiceRequest, *, currency: str, basis: Basis) -> tuple[list[Position], Ratings]:
+    """The lines in the order of the document, and of those that a price gives how they were rated."""
+    taxes_of: dict[str | None, Taxes] = {}
+
+    def taxes(code: str | None) -> Taxes:
+        if code not in taxes_of:
+            taxes_of[code] = exempt_taxes(basis.terms) if request.skip_tax else basis.taxes_of(code)
+        return taxes_of[code]
+
+    positions: list[Position] = []
+    ratings: Ratings = []
+    for index, asked in enumerate(request.items):
+        if asked.price_id is None:
+            positions.append(_plain(asked, taxes(asked.tax_code)))
+            continue
+        price = basis.prices[asked.price_id]
+        rated = _rate(asked, price, currency=currency, path=f"items[{index}]")
+        first = len(positions) + 1
+        positions += _rated(asked, price, rated, taxes(asked.tax_code or price.tax_code))
+        ratings.append(([str(number) for number in range(first, len(positions) + 1)], rated))
+    return positions, ratings
+
+
+def _plain(asked: ItemRequest, taxes: Taxes) -> Position:
+    """What the caller priced: whole quantities of whole minor units."""
+    amount = int(asked.quantity) * asked.unit_price
+    return Position(
+        asked, asked.id, asked.type, asked.description, Decimal(asked.quantity), Decimal(asked.unit_price), amount,
+        taxes, asked.tax_code, asked.product_id,
+    )  # fmt: skip
+
+
+def _rate(asked: ItemRequest, price: CataloguePrice, *, currency: str, path: str) -> Rated:
+    terms = price.terms
+    if terms.currency != currency:
+        raise CurrencyDoesNotFit(terms.currency, currency, path=f"{path}.priceId")
+    usage = list(asked.transactions) or asked.quantity
+    return rate(terms, usage, currency=currency, path=path)
+
+
+def _rated(asked: ItemRequest, price: CataloguePrice, rated: Rated, taxes: Taxes) -> Iterator[Position]:
+    """The line of a price, and a second one for what only its minimum brings in."""
+    terms = price.terms
+    code = asked.tax_code or price.tax_code
+    inclusive = terms.tax_behavior is TaxBehavior.INCLUSIVE
+    amount = rated.amount - rated.top_up
+    quantity, unit_price = _shown(rated, amount)
+    yield Position(
+        asked, asked.id, ItemType.USAGE if terms.metered else ItemType.ONE_TIME,
+        asked.description or price.product_name, quantity, unit_price, amount, taxes, code, price.product_id, price.id,
+        [scaled_text(part) for part in rated.usage], inclusive,
+    )  # fmt: skip
+    if rated.top_up:
+        yield Position(
+            asked, asked.minimum_id, ItemType.MINIMUM, asked.description or price.product_name, ONE,
+            Decimal(rated.top_up), rated.top_up, taxes, code, price.product_id, price.id, None, inclusive,
+        )  # fmt: skip
+
+
+def _shown(rated: Rated, amount: int) -> tuple[Decimal, Decimal]:
+    """Quantity and unit price as the document shows them: their product, rounded, is the line's amount.
+
+    They are those of the price where nothing but a price per unit has made the amount; else it is one of the amount.
+    """
+    price, quantity = rated.price, sum(rated.usage)
+    by_unit = price.model is PricingModel.PER_UNIT and not price.included_units
+    if by_unit and quantity and round_ratio(quantity * price.unit_amount, SCALE * SCALE) == amount:
+        return Decimal(scaled_text(quantity)), Decimal(scaled_text(price.unit_amount))
+    return ONE, Decimal(amount)
+
+
+def _check_amounts(found: Total) -> None:
+    largest = max((abs(line.amount) for line in found.discounted.lines), default=0)
+    if max(largest, found.subtotal, found.total, found.total - found.tax) > MAX_AMOUNT:
+        raise AmountTooLarge()
+    if found.total < 0 or found.subtotal < found.discount:
+        raise NegativeTotal()
+
+
+def _items(positions: Sequence[Position], found: Total) -> Iterator[Item]:
+    shown: dict[Taxes, tuple[list[dict[str, Any]], Decimal]] = {}
+    for one, amount, discount in zip(positions, found.net_amounts, found.net_discounts, strict=True):
+        if one.taxes not in shown:
+            taxes = [
+                {"label": tax.label, "rate": number_out(tax.basis_points), "category": str(tax.category)}
+                for tax in one.taxes
+            ]  # fmt: skip
+            shown[one.taxes] = taxes, sum((tax.basis_points for tax in one.taxes), Decimal(0))
+        taxes, rate_of_all = shown[one.taxes]
+        asked = one.asked
+        yield Item(
+            id=one.id or new_id(), type=one.type, description=one.description, quantity=one.quantity,
+            unit_price=one.unit_price, total=amount, discount=discount, tax_rate=rate_of_all, taxes=taxes,
+            tax_code=one.tax_code, product_id=one.product_id, price_id=one.price_id, period_start=asked.period_start,
+            period_end=asked.period_end, metadata=asked.metadata, usage=one.usage, inclusive=one.inclusive,
+        )  # fmt: skip
+
+
+def _breakdown(found: Total) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": row.rate.label, "rate": number_out(row.rate.basis_points), "category": str(row.rate.category),
+            "taxable": row.taxable, "tax": row.tax, "note": row.rate.reason,
+        }
+        for row in found.taxed.rows
+    ]  # fmt: skip
+
+
+def _coupons(basis: Basis, found: Total) -> list[dict[str, Any]]:
+    """What each coupon took: of prices that contain their tax, with it."""
+    taken = {one.coupon.code: one.amount for one in found.discounted.taken}
+    return [
+        {
+            "couponId": encode_id(COUPON, one.id), "code": one.terms.code, "name": one.name,
+            "amount": taken[one.terms.code],
+        }
+        for one in basis.coupons
+    ]  # fmt: skip
