@@ -133,14 +133,38 @@ def resolve_customer(
     return _fill_empty(customer, details, at=at)
 
 
+def preview_customer(
+    *, tenant_id: UUID, at: dt.datetime, external_id: str | None = None, customer_id: UUID | None = None,
+    details: CustomerDetails | None = None,
+) -> tuple[Customer, bool]:  # fmt: skip
+    """The customer as `resolve_customer` would leave it, and whether it exists; nothing is written or held.
+
+    Raises what `resolve_customer` raises.
+    """
+    details = details or CustomerDetails()
+    if customer_id is not None:
+        customer = get_customer(tenant_id=tenant_id, customer_id=customer_id, path="customerId")
+        if external_id is not None and customer.external_id != external_id:
+            raise CustomerMismatch()
+    elif external_id is not None:
+        known = find_customer_by_external_id(tenant_id=tenant_id, external_id=external_id)
+        if known is None:
+            return _new_customer(tenant_id=tenant_id, external_id=external_id, details=details, at=at), False
+        customer = known
+    else:
+        raise ValueError("A customer is named by its id or by its external id.")
+    if customer.erased_at is not None:
+        raise CustomerErased()
+    for name, value in _filling(customer, details).items():
+        setattr(customer, name, value)
+    return customer, True
+
+
 def _find_or_create(
     *, tenant_id: UUID, external_id: str, details: CustomerDetails, at: dt.datetime, trace_id: str
 ) -> tuple[Customer, bool]:
     """The customer of the external id and whether it was made here. A concurrent creation is waited for."""
-    wanted = Customer(
-        tenant_id=tenant_id, external_id=external_id, vat_status=_new_vat_status(details.vat_id), created_at=at,
-        updated_at=at, **asdict(details),
-    )  # fmt: skip
+    wanted = _new_customer(tenant_id=tenant_id, external_id=external_id, details=details, at=at)
     while True:
         # ON CONFLICT DO NOTHING leaves the caller's transaction usable, unlike a unique violation, without a savepoint.
         Customer.objects.bulk_create([wanted], ignore_conflicts=True)
@@ -160,10 +184,22 @@ def _fill_empty(customer: Customer, details: CustomerDetails, *, at: dt.datetime
     customer = lock_customer(tenant_id=customer.tenant_id, customer_id=customer.id)
     if customer.erased_at is not None:
         raise CustomerErased()
+    return _save(customer, _filling(customer, details), at=at)
+
+
+def _new_customer(*, tenant_id: UUID, external_id: str, details: CustomerDetails, at: dt.datetime) -> Customer:
+    return Customer(
+        tenant_id=tenant_id, external_id=external_id, vat_status=_new_vat_status(details.vat_id), created_at=at,
+        updated_at=at, **asdict(details),
+    )  # fmt: skip
+
+
+def _filling(customer: Customer, details: CustomerDetails) -> dict[str, Any]:
+    """The columns that `details` fill."""
     missing = _missing(customer, details)
     if "vat_id" in missing:
         missing["vat_status"] = _new_vat_status(missing["vat_id"])
-    return _save(customer, missing, at=at)
+    return missing
 
 
 def _missing(customer: Customer, details: CustomerDetails) -> dict[str, Any]:

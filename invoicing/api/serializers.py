@@ -69,9 +69,13 @@ class InvoiceInput(InputSerializer):
         """Somebody must be billed."""
         if "user_id" not in attrs and "customer_id" not in attrs:
             raise serializers.ValidationError({"userId": refuse("required", "Give userId or customerId.").detail})
+        self.check_items(attrs)
+        return ordered_period(attrs)
+
+    def check_items(self, attrs: dict[str, Any]) -> None:
+        """What is issued at once takes nothing off."""
         if not attrs.get("draft"):
             check_no_credits(attrs["items"])
-        return ordered_period(attrs)
 
 
 class InvoiceChange(InputSerializer):

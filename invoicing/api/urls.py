@@ -4,14 +4,17 @@ from django.urls import path
 
 from invoicing.api import documents, views
 from invoicing.api.books import DeferredRevenueView, ReceivablesAgeingView
+from invoicing.api.explaining import ExplainView, PreviewView
 from invoicing.api.sending import SendView
 
 urlpatterns = [
     path("api/invoices", views.InvoicesView.as_view()),
+    path("api/invoices/preview", PreviewView.as_view()),
     path("api/invoices/<str:id>", views.InvoiceView.as_view()),
     path("api/invoices/<str:id>/items", views.InvoiceItemsView.as_view()),
     path("api/invoices/<str:id>/status", views.InvoiceStatusView.as_view()),
     path("api/invoices/<str:id>/pdf", documents.InvoicePdfView.as_view()),
+    path("api/invoices/<str:id>/explain", ExplainView.as_view()),
     path("api/invoices/<str:id>/finalise", views.FinaliseView.as_view()),
     path("api/invoices/<str:id>/finalize", views.FinalizeView.as_view()),
     path("api/invoices/<str:id>/mark-paid", views.MarkPaidView.as_view()),

@@ -27,6 +27,8 @@ from common.prefixes import TENANT
 from tenants.context import Context, system_context
 from tenants.selectors import all_tenants
 
+_BAR = 30
+
 
 class TenantName(NamedTuple):
     """A tenant as commands know it."""
@@ -101,6 +103,17 @@ class OperatorCommand(BaseCommand):
         """One line about work under way, on stderr."""
         self.stderr.write(text, style_func=str)
         self.stderr.flush()
+
+    def bar(self, slug: str, done: int, total: int, what: str) -> None:
+        """How much of the work is done, as a bar of its own line; on a terminal it is drawn over the former one."""
+        filled = _BAR * done // max(total, 1)
+        drawn = f"[{'#' * filled}{'.' * (_BAR - filled)}] {100 * done // max(total, 1):3} %"
+        text = f"{slug}: {drawn}, {done:,} of {total:,} {what}"
+        if self.stderr.isatty():
+            self.stderr.write(f"\r{text}", style_func=str, ending="\n" if done >= total else "")
+            self.stderr.flush()
+        else:
+            self.progress(text)
 
     @property
     def name(self) -> str:

@@ -88,7 +88,7 @@ def test_skip_tax_can_be_turned_on_and_off(invoices, settings_of):
     assert invoices.patch(draft, {"skipTax": False}).json()["tax"] == 19
 
 
-@pytest.mark.parametrize("field", ["userId", "customerId", "draft", "periodStart", "status", "coupons"])
+@pytest.mark.parametrize("field", ["userId", "customerId", "draft", "periodStart", "status", "subscriptionId"])
 def test_what_cannot_be_changed_is_an_unknown_field(invoices, field):
     answer = invoices.patch(invoices.draft(), {field: "x"})
     assert (answer.status_code, answer.json()["details"][0]["code"]) == (400, "unknown_field")
