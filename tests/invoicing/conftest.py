@@ -61,3 +61,16 @@ def year(invoices: Invoices, settings_of: Callable[..., Any], time_machine: Any)
     assert invoices.act(made["paid"], "mark-paid").status_code == 200
     recognise_revenue(tenant_id=invoices.tenant.id, at=dt.datetime(2026, 2, 10, tzinfo=dt.UTC))
     return made
+
+
+@pytest.fixture
+def price(invoices: Invoices) -> Callable[..., str]:
+    """Makes a price of a new product."""
+
+    def make(**terms: Any) -> str:
+        product = invoices.api.post("/api/products", {"name": "Calls", "type": "one_time"}).json()
+        made = invoices.api.post("/api/prices", {"productId": product["id"], "currency": "EUR", **terms})
+        assert made.status_code == 201, made.json()
+        return str(made.json()["id"])
+
+    return make

@@ -32,19 +32,6 @@ MODELS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def price(invoices):
-    """Makes a price of a new product."""
-
-    def make(**terms: Any) -> str:
-        product = invoices.api.post("/api/products", {"name": "Calls", "type": "one_time"}).json()
-        made = invoices.api.post("/api/prices", {"productId": product["id"], "currency": "EUR", **terms})
-        assert made.status_code == 201, made.json()
-        return str(made.json()["id"])
-
-    return make
-
-
 def preview(invoices, **fields: Any) -> Any:
     """The answer of a preview."""
     return invoices.api.post("/api/invoices/preview", {"userId": "user-1", **fields})
