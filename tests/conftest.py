@@ -22,9 +22,15 @@ from tenants.services.service_keys import create_service_key
 from tenants.services.tenants import create_tenant
 from tests.clients import Api
 
+RANDOM = bool(os.environ.get("LEDGER_RANDOM"))
+"""`bin/test --random`: examples that nobody has tried. Otherwise a change is judged by the same ones everywhere."""
+
 # Property tests count examples, not milliseconds: a busy machine must not fail them.
 hypothesis_settings.register_profile(
-    "ledger", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    "ledger",
+    deadline=None,
+    derandomize=not RANDOM,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 hypothesis_settings.load_profile("ledger")
 
@@ -50,14 +56,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write down what was skipped and why, for the summary of `bin/test`: a test that is left out must be named."""
-    file = os.environ.get("LEDGER_TESTS_SKIPPED")
-    if not file or hasattr(config, "workerinput"):
+    """Write down for `bin/test` what was skipped and why, because that must be named, and what failed."""
+    folder = os.environ.get("LEDGER_TESTS_NOTES")
+    if not folder or hasattr(config, "workerinput"):
         return
-    with open(file, "a") as skipped:
+    with open(f"{folder}/skipped", "a") as skipped:
         for report in terminalreporter.stats.get("skipped", []):
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
             skipped.write(f"{report.nodeid}\t{' '.join(reason.removeprefix('Skipped: ').split())}\n")
+    failed = [report.nodeid for kind in ("failed", "error") for report in terminalreporter.stats.get(kind, [])]
+    with open(f"{folder}/failed", "w") as file:
+        file.writelines(f"{test}\n" for test in dict.fromkeys(failed))
 
 
 def _become(url: str) -> None:

@@ -22,6 +22,7 @@ from tenants.models import Tenant
 from tests.clients import Api
 from tests.conformance.contract import METHODS, Route, the_document
 from tests.conformance.objects import FACTORIES, PARTS, Owner, objects_of, one_object_of, path_prefix
+from tests.conftest import RANDOM
 
 CONFIG = {
     "checks": {
@@ -34,7 +35,7 @@ CONFIG = {
 }
 SETTINGS = settings(
     deadline=None,
-    derandomize=True,
+    derandomize=not RANDOM,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
 )
@@ -192,7 +193,7 @@ def test_answers_are_those_of_the_document(case: Case[Any], owner: Owner):
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @document.parametrize()
-@settings(SETTINGS, max_examples=150, derandomize=False)
+@settings(SETTINGS, max_examples=150)
 def test_answers_are_those_of_the_document_at_length(case: Case[Any], owner: Owner):
     explore(case, owner)
 
@@ -204,4 +205,4 @@ def test_sequences_of_calls(make_owner: Callable[[], Owner]):
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_long_sequences_of_calls(make_owner: Callable[[], Owner]):
-    machine_of(make_owner).run(settings=settings(SETTINGS, max_examples=300, stateful_step_count=20, derandomize=False))
+    machine_of(make_owner).run(settings=settings(SETTINGS, max_examples=300, stateful_step_count=20))
