@@ -17,6 +17,7 @@ from invoicing.models import Invoice, InvoiceBuyer, InvoiceDerivation, InvoiceIt
 from invoicing.requests import InvoiceRequest, ItemRequest
 from invoicing.selectors import item_from, items_of
 from invoicing.services.basis import read_basis
+from invoicing.services.item_rows import insert_items
 from tenants.models import TenantSettings
 
 
@@ -33,36 +34,6 @@ def new_row(tenant_id: UUID, content: Content, *, metadata: dict[str, str], at: 
     )  # fmt: skip
 
 
-def insert_items(invoice: Invoice, content: Content) -> list[InvoiceItem]:
-    """Write the items in the order of the document."""
-    return InvoiceItem.objects.bulk_create(
-        InvoiceItem(
-            id=item.id,
-            tenant_id=invoice.tenant_id,
-            invoice_id=invoice.id,
-            position=position,
-            type=item.type,
-            description=item.description,
-            quantity=item.quantity,
-            unit_price=item.unit_price,
-            total=item.total,
-            discount=item.discount,
-            tax_rate=item.tax_rate,
-            taxes=list(item.taxes),
-            tax_code=item.tax_code,
-            product_id=item.product_id,
-            price_id=item.price_id,
-            period_start=item.period_start,
-            period_end=item.period_end,
-            metadata=dict(item.metadata),
-            usage=None if item.usage is None else list(item.usage),
-            inclusive=item.inclusive,
-            exchange=None if item.exchange is None else dict(item.exchange),
-        )
-        for position, item in enumerate(content.items)
-    )
-
-
 def insert_buyer(invoice: Invoice, buyer: Buyer, salt: bytes) -> InvoiceBuyer:
     """Write the addressee."""
     row = InvoiceBuyer(invoice_id=invoice.id, tenant_id=invoice.tenant_id)
@@ -74,7 +45,7 @@ def insert_buyer(invoice: Invoice, buyer: Buyer, salt: bytes) -> InvoiceBuyer:
 def recompute(
     invoice: Invoice, request: InvoiceRequest, *, customer: Customer, settings: TenantSettings, at: dt.datetime,
     issued_at: dt.datetime | None = None,
-) -> tuple[Content, list[InvoiceItem]]:  # fmt: skip
+) -> Content:  # fmt: skip
     """Replace a draft's items and amounts by what `request` comes to at `at`. The row itself is saved by the caller.
 
     With `issued_at` they are those of the document that is about to be issued. Raises what `read_basis` and `compose`
@@ -93,11 +64,10 @@ def recompute(
     invoice.tax_breakdown, invoice.skip_tax = list(content.tax_breakdown), content.skip_tax
     invoice.coupons, invoice.derivation_digest = list(content.coupons), content.derivation_digest
     invoice.due_date, invoice.settings_version = content.due_date, content.settings_version
-    stored = items_of(invoice)
-    if [item_from(row) for row in stored] == list(content.items):
-        return content, stored
-    InvoiceItem.objects.filter(tenant_id=invoice.tenant_id, invoice_id=invoice.id).delete()
-    return content, insert_items(invoice, content)
+    if [item_from(row) for row in items_of(invoice)] != list(content.items):
+        InvoiceItem.objects.filter(tenant_id=invoice.tenant_id, invoice_id=invoice.id).delete()
+        insert_items(invoice, content)
+    return content
 
 
 def request_of(invoice: Invoice, rows: Sequence[InvoiceItem]) -> InvoiceRequest:

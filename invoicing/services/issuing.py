@@ -17,18 +17,19 @@ from invoicing.errors import InvoiceEmpty, InvoiceNotDraft
 from invoicing.models import Invoice
 from invoicing.numbering import INVOICE_SERIES
 from invoicing.recognition import schedule
+from invoicing.representations import invoice_body
 from invoicing.requests import InvoiceRequest
-from invoicing.selectors import body_of, buyer_of, items_of, lock_invoice
+from invoicing.selectors import buyer_of, items_of, lock_invoice, state_of
 from invoicing.services.basis import read_basis
 from invoicing.services.composing import (
     fill_buyer,
     insert_buyer,
     insert_derivation,
-    insert_items,
     new_row,
     recompute,
     request_of,
 )
+from invoicing.services.item_rows import insert_items
 from invoicing.services.numbers import take_number
 from invoicing.services.posting import accounts_for, legs_of_invoice, post_finalised
 from invoicing.services.using_credit import lock_credit_for, use_credit
@@ -56,12 +57,12 @@ def create_invoice(
     salt = os.urandom(16)
     post = None if draft else _number(invoice, content, buyer, salt, time_zone=basis.terms.time_zone)
     invoice.save(force_insert=True)
-    rows = insert_items(invoice, content)
+    insert_items(invoice, content)
     invoice.buyer = insert_buyer(invoice, buyer, salt)
     insert_derivation(invoice, content)
     if post is not None:
         post()
-    body = body_of(invoice, rows)
+    body = invoice_body(content, buyer, state_of(invoice))
     types = [CREATED] if draft else announced_by_issuing(invoice.status, created=True)
     announce(types, tenant_id=tenant_id, invoice_id=invoice.id, body=body, at=at, trace_id=trace_id)
     return invoice
@@ -88,7 +89,7 @@ def finalise_invoice(
     fill_buyer(invoice.buyer, buyer, salt)
     invoice.buyer.save()
     # Amounts and tax are those of the issue date: a rate, a price or an exemption may have changed since the draft.
-    content, rows = recompute(
+    content = recompute(
         invoice, request_of(invoice, rows), customer=customer, settings=settings, at=at, issued_at=at
     )  # fmt: skip
     post = _number(invoice, content, buyer, salt, time_zone=settings.time_zone)
@@ -96,9 +97,8 @@ def finalise_invoice(
     insert_derivation(invoice, content)
     post()
     types = announced_by_issuing(invoice.status, created=False)
-    announce(
-        types, tenant_id=tenant_id, invoice_id=invoice.id, body=body_of(invoice, rows), at=at, trace_id=trace_id
-    )  # fmt: skip
+    body = invoice_body(content, buyer, state_of(invoice))
+    announce(types, tenant_id=tenant_id, invoice_id=invoice.id, body=body, at=at, trace_id=trace_id)
     return invoice
 
 

@@ -30,7 +30,7 @@ from events.wakeup import nudge
 from invoicing.announcements import announced_by_issuing
 from invoicing.basis import Basis, plain_basis
 from invoicing.composition import compose, issue_year
-from invoicing.content import Buyer, Content, plain
+from invoicing.content import Buyer, Content
 from invoicing.enums import InvoiceStatus
 from invoicing.numbering import INVOICE_SERIES
 from invoicing.posting_rules import FINALISED, postings
@@ -39,6 +39,7 @@ from invoicing.recognition import Month, schedule
 from invoicing.representations import State, invoice_body
 from invoicing.requests import InvoiceRequest
 from invoicing.selectors import buyer_of, terms_of
+from invoicing.services.item_rows import COLUMNS, ROWS, VALUES, item_rows
 from invoicing.services.numbers import NEXT, TEXT, ensure_series
 from invoicing.services.posting import legs_of_invoice
 from tenants.context import Context
@@ -54,6 +55,8 @@ _CACHE_SIZE = 20_000
 _CREDIT = WALLET_WITH_CREDIT.format(
     tenant="$1::uuid", customer="$2::uuid", currency="$10::varchar", at="$20::timestamptz"
 )  # fmt: skip
+_ITEM = VALUES.format(tenant="$1", invoice="$8")
+_ITEMS = ROWS.format(items="$24")
 _SQL = f"""
 WITH guard AS (
     SELECT $13::bigint > 0 AND EXISTS ({_CREDIT}) AS credit
@@ -90,17 +93,8 @@ WITH guard AS (
         $22::timestamptz, 'none', $23::jsonb, $20::timestamptz, $20::timestamptz
     FROM taken
 ), items AS (
-    INSERT INTO invoicing_invoiceitem (
-        id, tenant_id, invoice_id, position, type, description, quantity, unit_price, total, discount, tax_rate, taxes,
-        tax_code, product_id, period_start, period_end, metadata
-    )
-    SELECT
-        r.id, $1::uuid, $8::uuid, r.p, r.type, r.d, r.q, r.u, r.t, 0, r.rate, r.taxes, r.code, r.product, r.starts,
-        r.ends, r.meta
-    FROM taken, json_to_recordset($24::json) AS r(
-        id uuid, p integer, type varchar, d varchar, q numeric, u numeric, t bigint, rate numeric, taxes jsonb,
-        code varchar, product uuid, starts timestamptz, ends timestamptz, meta jsonb
-    )
+    INSERT INTO invoicing_invoiceitem ({COLUMNS})
+    SELECT {_ITEM} FROM taken, {_ITEMS}
 ), addressee AS (
     INSERT INTO invoicing_invoicebuyer (
         id, tenant_id, user_id, name, email, address, vat_id, locale, notes, payment_instructions, salt
@@ -299,7 +293,7 @@ def _send(
                 caller.key_id, content.digest(buyer_digest), year, content.id, str(status), content.currency,
                 content.subtotal, content.tax, content.total, _json(content.tax_breakdown), len(content.items),
                 "true" if content.skip_tax else "false", content.period_start, content.period_end, content.due_date,
-                at, buyer_digest, paid_at, _json(dict(request.metadata)), _items(content), buyer.user_id, buyer.name,
+                at, buyer_digest, paid_at, _json(dict(request.metadata)), item_rows(content), buyer.user_id, buyer.name,
                 buyer.email, None if buyer.address is None else _json(dict(buyer.address)), buyer.vat_id, buyer.locale,
                 buyer.notes, salt, head, tail, context.trace_id,
                 _array(new_id() for _ in types), _array(types),
@@ -314,21 +308,6 @@ def _send(
     if text is None:
         return found != b"0", credit == b"t", None
     return True, False, Issued(body=('{"success":true,' + head).encode() + text + tail.encode(), location=location)
-
-
-def _items(content: Content) -> str:
-    return _json(
-        [
-            {
-                "id": str(item.id), "p": position, "type": str(item.type), "d": item.description,
-                "q": plain(item.quantity), "u": plain(item.unit_price), "t": item.total, "rate": plain(item.tax_rate),
-                "taxes": item.taxes, "code": item.tax_code,
-                "product": str(item.product_id) if item.product_id else None,
-                "starts": item.period_start, "ends": item.period_end, "meta": dict(item.metadata),
-            }
-            for position, item in enumerate(content.items)
-        ]
-    )  # fmt: skip
 
 
 def _months(months: Sequence[Month]) -> str:

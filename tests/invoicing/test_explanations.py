@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import IntegrityError
 
@@ -17,7 +19,7 @@ VOLUME = {"model": "volume", "tiers": [{"upTo": 10, "unitAmount": 10}, {"upTo": 
 SETUP = {"description": "Setup", "unitPrice": 33, "quantity": 2}
 
 
-def explain(invoices, made, **headers):
+def explain(invoices: Any, made: Any, **headers: Any) -> Any:
     """The answer of the explanation."""
     return invoices.api.get(f"/api/invoices/{made['id']}/explain", **headers)
 
