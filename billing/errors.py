@@ -52,6 +52,14 @@ class CustomerMismatch(RuleViolation):
     message = "userId and customerId name two different customers."
 
 
+class ExchangeRateExists(AlreadyExists):
+    """409: the two currencies have a rate from this instant on; rates never change."""
+
+    def __init__(self) -> None:
+        text = "There is a rate of these two currencies from this instant on. A correction begins later."
+        super().__init__(text, details=[Problem("validFrom", "already_exists", text)])
+
+
 class FeatureExists(AlreadyExists):
     """409: another feature of the application, or another global one, has this key."""
 

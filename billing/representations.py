@@ -6,11 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from billing.models import Customer, Feature, Payment, Plan, PlanFeature, PlanVersion, Price, Product
+from billing.models import Customer, ExchangeRate, Feature, Payment, Plan, PlanFeature, PlanVersion, Price, Product
+from billing.rating.decimals import scaled, scaled_text
 from billing.selectors import standing_version
 from common.clock import format_instant
 from common.ids import encode_id
-from common.prefixes import APPLICATION, CUSTOMER, FEATURE, INVOICE, PAYMENT, PLAN, PLAN_VERSION, PRICE, PRODUCT
+from common.prefixes import (
+    APPLICATION,
+    CUSTOMER,
+    EXCHANGE_RATE,
+    FEATURE,
+    INVOICE,
+    PAYMENT,
+    PLAN,
+    PLAN_VERSION,
+    PRICE,
+    PRODUCT,
+)
 
 
 def customer_body(customer: Customer, *, balance: int) -> dict[str, Any]:
@@ -122,6 +134,20 @@ def _tier_body(tier: Mapping[str, Any]) -> dict[str, Any]:
 def _number(text: str | None) -> int | str | None:
     """An amount that is whole as an integer, like all amounts; below a minor unit as the decimal string it is."""
     return int(text) if text is not None and "." not in text else text
+
+
+def exchange_rate_body(rate: ExchangeRate) -> dict[str, Any]:
+    """The object `exchangeRate`."""
+    return {
+        "id": encode_id(EXCHANGE_RATE, rate.id),
+        "object": "exchangeRate",
+        "from": rate.from_currency,
+        "to": rate.to_currency,
+        "rate": scaled_text(scaled(rate.rate)),
+        "validFrom": format_instant(rate.valid_from),
+        "source": rate.source,
+        "createdAt": format_instant(rate.created_at),
+    }
 
 
 def plan_body(plan: Plan) -> dict[str, Any]:

@@ -23,6 +23,13 @@ CREATE TRIGGER price_used_is_final BEFORE UPDATE OR DELETE ON billing_price
 
 PRICE_GUARD_REVERSE = "DROP FUNCTION billing_guard_used_price() CASCADE"
 
+EXCHANGE_RATE_GUARD = """
+CREATE TRIGGER exchange_rate_final BEFORE UPDATE OR DELETE ON billing_exchangerate
+    FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change();
+"""
+
+EXCHANGE_RATE_GUARD_REVERSE = "DROP TRIGGER exchange_rate_final ON billing_exchangerate"
+
 # GiST has no operators for uuid without an extension that the embedded PostgreSQL lacks; ranges it compares by itself.
 UUID_RANGE = "CREATE TYPE ledger_uuid_range AS RANGE (subtype = uuid)"
 UUID_RANGE_REVERSE = "DROP TYPE ledger_uuid_range"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
-from django.db.models import Q
 from rest_framework import serializers
 
 from billing.enums import PlanStatus, ResetPeriod, VersionStatus
@@ -23,10 +21,9 @@ from common.api.fields import (
     MetadataField,
     PatternField,
     TextField,
-    read_instant,
     refuse,
 )
-from common.api.filters import Filter, Refused, Zone
+from common.api.filters import moment_filter
 from common.api.serializers import InputSerializer
 from common.money import MAX_AMOUNT
 from common.prefixes import APPLICATION, FEATURE, PRICE
@@ -96,26 +93,7 @@ class PublishInput(InputSerializer):
     ends_at = InstantField(required=False)
 
 
-class InForceFilter(Filter):
-    """`at`: what is in force at an instant."""
-
-    def condition(self, parameter: str, text: str, zone: Zone) -> Q:
-        """The window holds the instant."""
-        try:
-            at: dt.datetime = read_instant(text.replace(" ", "+"), zone=None)
-        except serializers.ValidationError as wrong:
-            raise Refused("invalid_datetime", "Expected an instant such as 2026-03-01T00:00:00Z.") from wrong
-        return in_force_at(at)
-
-
-def _not_read(text: str, zone: Zone) -> str:
-    raise NotImplementedError("InForceFilter makes its condition itself")
-
-
-IN_FORCE_AT = InForceFilter(
-    "at", "", _not_read, schema={"type": "string", "format": "date-time"},
-    description="Only the version that is in force at this instant.",
-)  # fmt: skip
+IN_FORCE_AT = moment_filter("at", in_force_at, description="Only the version that is in force at this instant.")
 
 
 class PlanFeatureOutput(serializers.Serializer[Any]):

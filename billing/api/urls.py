@@ -4,6 +4,7 @@ from django.urls import path
 
 from billing.api.views.credit import CustomerCreditView, GrantRevokeView, GrantsView
 from billing.api.views.customers import CustomersView, CustomerView
+from billing.api.views.exchange_rates import ExchangeRatesView
 from billing.api.views.features import FeatureArchiveView, FeaturesView, FeatureView
 from billing.api.views.plans import (
     PlanArchiveView,
@@ -20,6 +21,7 @@ urlpatterns = [
     path("api/customers", CustomersView.as_view()),
     path("api/customers/<str:id>", CustomerView.as_view()),
     path("api/customers/<str:id>/credit", CustomerCreditView.as_view()),
+    path("api/exchange-rates", ExchangeRatesView.as_view()),
     path("api/features", FeaturesView.as_view()),
     path("api/features/<str:id>", FeatureView.as_view()),
     path("api/features/<str:id>/archive", FeatureArchiveView.as_view()),

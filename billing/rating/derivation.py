@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from billing.rating.commitments import Commitment, top_up
+from billing.rating.conversion import Converted, convert
 from billing.rating.coupons import coupon_from
 from billing.rating.discounting import discount
 from billing.rating.errors import InvalidDerivation, InvalidLine
@@ -50,26 +51,40 @@ class Replay:
 
 
 def invoice_derivation(
-    invoice: Total, ratings: Sequence[tuple[Sequence[str], Rated | Commitment]] = ()
-) -> dict[str, Any]:
+    invoice: Total, ratings: Sequence[tuple[Sequence[str], Rated | Commitment]] = (),
+    conversions: Mapping[int, Converted] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """The derivation of a whole invoice: its total, and for lines that were rated how.
 
     Each of `ratings` names the keys of the lines that its amount stands on: one, or a second for what a minimum added.
-    Raises `InvalidLine` when these lines do not come to the rated amount.
+    `conversions` are those of ratings in another currency than the invoice's, by their position in `ratings`; the lines
+    then come to the converted amount. It is that of the whole rating: of two lines one takes what the other leaves.
+    Raises `InvalidLine` when lines do not come to the amount, or a rating does not come to the invoice's currency.
     """
+    converted = conversions or {}
     amounts = {line.key: line.amount for line in invoice.discounted.lines}
-    problems = [
-        Problem(f"ratings[{index}]", "invalid", "The lines do not come to the rated amount.")
-        for index, (keys, rated) in enumerate(ratings)
-        if any(key not in amounts for key in keys) or sum(amounts[key] for key in keys) != _amount(rated)
-    ]
+    problems = []
+    for index, (keys, rated) in enumerate(ratings):
+        one = converted.get(index)
+        original = (_amount(rated), _currency(rated))
+        amount, currency = original if one is None else (one.amount, one.target)
+        if currency != invoice.currency or (one is not None and (one.original, one.source) != original):
+            message = "The amount is not converted into the currency of the invoice."
+            problems.append(Problem(f"ratings[{index}]", "currency_mismatch", message))
+        elif any(key not in amounts for key in keys) or sum(amounts[key] for key in keys) != amount:
+            message = "The lines do not come to the rated amount."
+            problems.append(Problem(f"ratings[{index}]", "invalid", message))
     if problems:
         raise InvalidLine(problems)
     return {
         "version": DERIVATION_VERSION,
         "kind": "invoice",
         "currency": invoice.currency,
-        "ratings": [{"lines": list(keys), "derivation": rated.derivation} for keys, rated in ratings],
+        "ratings": [
+            {"lines": list(keys), "derivation": rated.derivation}
+            | ({"conversion": converted[index].derivation} if index in converted else {})
+            for index, (keys, rated) in enumerate(ratings)
+        ],
         "total": invoice.derivation,
     }
 
@@ -128,6 +143,10 @@ def _commitment(inputs: Mapping[str, Any], currency: str) -> dict[str, Any]:
     ).derivation  # fmt: skip
 
 
+def _conversion(inputs: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    return convert(inputs["amount"], inputs["rate"], source=inputs["from"], target=inputs["to"]).derivation
+
+
 def _discount(inputs: Mapping[str, Any], currency: str) -> dict[str, Any]:
     return discount(lines_from(inputs["lines"]), _coupons(inputs), currency=currency).derivation
 
@@ -151,6 +170,7 @@ def _coupons(inputs: Mapping[str, Any]) -> list[Any]:
 _COMPUTE: Final[Mapping[str, Callable[[Mapping[str, Any], str], dict[str, Any]]]] = {
     "rate": _rate,
     "commitment": _commitment,
+    "conversion": _conversion,
     "discount": _discount,
     "tax": _tax,
     "total": _total,
@@ -168,18 +188,41 @@ def _replay_invoice(derivation: Mapping[str, Any]) -> Replay:
     parts = []
     for index, one in enumerate(ratings):
         path = f"ratings[{index}]"
-        part = _part(one.get("derivation"), f"{path}.derivation", ("rate", "commitment"))
-        found += [_seen_from(each, f"{path}.derivation.{each.path}") for each in part.differences]
+        part, final, where = _replay_rating(one, path, found)
+        if final["currency"] != whole.computed["currency"]:
+            found.append(Difference(f"{where}.currency", final["currency"], whole.computed["currency"]))
         keys = one.get("lines")
         known = isinstance(keys, list) and all(isinstance(key, str) and key in lines for key in keys)
         stated = sum(lines[key] for key in keys) if known else None
-        if stated != part.computed["amounts"]["amount"]:
-            found.append(Difference(f"{path}.lines", stated, part.computed["amounts"]["amount"]))
-        parts.append({"lines": keys, "derivation": part.computed})
+        if stated != final["amounts"]["amount"]:
+            found.append(Difference(f"{path}.lines", stated, final["amounts"]["amount"]))
+        parts.append({"lines": keys, **part})
     computed = {**derivation, "ratings": parts, "total": whole.computed}
     if not isinstance(derivation.get("currency"), str) or derivation["currency"] != whole.computed["currency"]:
         found.append(Difference("currency", derivation.get("currency"), whole.computed["currency"]))
     return Replay(computed, found[:MAX_DIFFERENCES])
+
+
+def _replay_rating(
+    one: Mapping[str, Any], path: str, found: list[Difference]
+) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """What was rated and perhaps converted, computed; the last of the two, which the lines come to; and its path."""
+    where = f"{path}.derivation"
+    rated = _part(one.get("derivation"), where, ("rate", "commitment"))
+    found += [_seen_from(each, f"{where}.{each.path}") for each in rated.differences]
+    if "conversion" not in one:
+        return {"derivation": rated.computed}, rated.computed, where
+    where = f"{path}.conversion"
+    converted = _part(one["conversion"], where, ("conversion",))
+    found += [_seen_from(each, f"{where}.{each.path}") for each in converted.differences]
+    stated = converted.computed["inputs"]
+    begins = {"amount": rated.computed["amounts"]["amount"], "from": rated.computed["currency"]}
+    found += [
+        Difference(f"{where}.inputs.{name}", stated[name], value)
+        for name, value in begins.items()
+        if stated[name] != value
+    ]
+    return {"derivation": rated.computed, "conversion": converted.computed}, converted.computed, where
 
 
 def _part(derivation: Any, path: str, kinds: Sequence[str]) -> Replay:
@@ -200,6 +243,10 @@ def _seen_from(difference: Difference, path: str) -> Difference:
 
 def _amount(rated: Rated | Commitment) -> int:
     return rated.amount if isinstance(rated, Rated) else rated.top_up
+
+
+def _currency(rated: Rated | Commitment) -> str:
+    return rated.price.currency if isinstance(rated, Rated) else rated.currency
 
 
 def _differences(stated: Any, computed: Any) -> list[Difference]:

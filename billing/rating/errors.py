@@ -22,6 +22,10 @@ class InvalidUsage(InvalidRequest):
     """400: usage, a share of a period or what was billed before does not fit the price."""
 
 
+class InvalidConversion(InvalidRequest):
+    """400: an amount cannot be converted: no rate above 0, no two currencies."""
+
+
 class InvalidDerivation(InvalidRequest):
     """400: what should be replayed is not a derivation of this engine, or of a version it does not know."""
 

@@ -17,6 +17,7 @@ from common.errors import Problem
 _HEADINGS: Final[Mapping[str, str]] = {
     "rate": "How this amount was computed",
     "commitment": "How the minimum commitment was computed",
+    "conversion": "How this amount was converted",
     "discount": "How the discounts were computed",
     "tax": "How the taxes were computed",
     "total": "How this invoice was computed",
@@ -75,7 +76,8 @@ def money_text(amount: Fraction | int, currency: str) -> str:
 
 
 def _rated(one: Mapping[str, Any]) -> str:
-    return f"Line {', '.join(one['lines'])}\n{_alone(one['derivation'])}"
+    told = f"Line {', '.join(one['lines'])}\n{_alone(one['derivation'])}"
+    return f"{told}{_alone(one['conversion'])}" if "conversion" in one else told
 
 
 def _alone(derivation: Mapping[str, Any]) -> str:
@@ -97,7 +99,7 @@ def _steps(derivation: Mapping[str, Any]) -> list[str]:
     for number, step in enumerate(derivation["steps"], start=1):
         rule = RULES[step["rule"]]
         told = {
-            name: _told(kind, step["inputs"][name], currency, name)
+            name: _told(kind, step["inputs"][name], step["inputs"]["from"] if kind == "o" else currency, name)
             for name, kind in zip(rule.names, rule.kinds, strict=True)
         }
         exact, rounded = _exact(step["exact"]), step["rounded"]
@@ -139,7 +141,7 @@ def _told(kind: str, value: Any, currency: str, name: str) -> str:
     """A value for people."""
     if value is None:
         return "no end" if name == "upTo" else "no bound"
-    if kind in "mce":
+    if kind in "mceo":
         if name in ("flatAmount", "fixedAmount") and _exact(value) == 0:
             return "no flat amount"
         if name == "covered" and _exact(value) == 0:
@@ -153,7 +155,7 @@ def _told(kind: str, value: Any, currency: str, name: str) -> str:
 def _result(derivation: Mapping[str, Any]) -> list[str]:
     """The last lines: what it comes to."""
     amounts, currency = derivation["amounts"], derivation["currency"]
-    if derivation["kind"] in ("rate", "commitment"):
+    if derivation["kind"] in ("rate", "commitment", "conversion"):
         found = [f"Amount: {money_text(amounts['amount'], currency)}"]
         if amounts.get("topUp"):
             found.append(f"Of this to reach the minimum: {money_text(amounts['topUp'], currency)}")

@@ -108,6 +108,11 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
             "max(billed, minimum) - max(billedBefore, minimumBefore) - (billed - billedBefore)",
             "Up to {minimum}, of which {billed} are used",
         ),
+        # --- another currency
+        "conversion": _rule(
+            "amount:o from:s to:s rate:q fromUnits:i toUnits:i", "round(amount * rate * toUnits / fromUnits)",
+            "{amount} at {rate} {to} per {from}",
+        ),
         # --- coupons
         "coupon_percentage": _rule(
             "code:s base:c percentage:p most:c", "min(most, round(base * percentage / 100))",
@@ -183,9 +188,10 @@ def value_data(kind: str, value: Any) -> Any:
     """A value by the letter of its kind.
 
     q quantity, m amount in minor units, p percentage: scaled decimals, written as decimal strings. i a count, c whole
-    minor units: ints. r a share (Fraction), e an exact amount (numerator, denominator): decimals or ratios. s text.
+    minor units, o those of the currency that is converted: ints. r a share (Fraction), e an exact amount (numerator,
+    denominator): decimals or ratios. s text.
     """
-    if value is None or kind in "ics":
+    if value is None or kind in "icos":
         return value
     if kind in "qmp":
         return scaled_text(value)

@@ -148,9 +148,9 @@ class DecimalField(serializers.Field[Decimal, Any, str, Any]):
         if len(text.partition(".")[2]) > self.places:
             raise refuse("too_long", f"At most {self.places} decimal places.")
         if self.min_value is not None and value < self.min_value:
-            raise refuse("too_small", f"At least {self.min_value}.")
+            raise refuse("too_small", f"At least {self.min_value:f}.")
         if self.max_value is not None and value > self.max_value:
-            raise refuse("too_large", f"At most {self.max_value}.")
+            raise refuse("too_large", f"At most {self.max_value:f}.")
         return value
 
 

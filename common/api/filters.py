@@ -122,13 +122,36 @@ def instant_filter(name: str, lookup: str | None = None, *, date_allowed: bool =
     """`name[gte]`, `[gt]`, `[lte]`, `[lt]` with an instant; fields called …Date take a date too."""
 
     def read(text: str, zone: Zone) -> dt.datetime:
-        try:
-            # In a query string `+` means a space unless it was escaped; an offset never contains one.
-            return read_instant(text.replace(" ", "+"), zone=zone if date_allowed else None)
-        except serializers.ValidationError as wrong:
-            raise Refused("invalid_datetime", "Expected an instant such as 2026-03-01T00:00:00Z.") from wrong
+        return _instant(text, zone if date_allowed else None)
 
     return Filter(name, lookup or snake(name), read, schema={"type": "string", "format": "date-time"}, comparable=True)
+
+
+class _Meaning(Filter):
+    """A filter whose text is read as a condition."""
+
+    def condition(self, parameter: str, text: str, zone: Zone) -> Q:
+        """The condition itself."""
+        found: Q = self.read(text, zone)
+        return found
+
+
+def moment_filter(name: str, meaning: Callable[[dt.datetime], Q], *, description: str) -> Filter:
+    """An instant that means a condition of its own, such as what is in force then."""
+
+    def read(text: str, _zone: Zone) -> Q:
+        return meaning(_instant(text))
+
+    schema = {"type": "string", "format": "date-time"}
+    return _Meaning(name, "", read, schema=schema, description=description)
+
+
+def _instant(text: str, zone: Zone | None = None) -> dt.datetime:
+    try:
+        # In a query string `+` means a space unless it was escaped; an offset never contains one.
+        return read_instant(text.replace(" ", "+"), zone=zone)
+    except serializers.ValidationError as wrong:
+        raise Refused("invalid_datetime", "Expected an instant such as 2026-03-01T00:00:00Z.") from wrong
 
 
 CREATED_AT = instant_filter("createdAt")

@@ -126,6 +126,26 @@ def commitment(inputs: dict[str, Any]) -> dict[str, Any]:
     return {"amount": until - max(before["amount"], half_away(minimum * since)) - lines}
 
 
+# --- another currency -----------------------------------------------------------------------------------------------
+
+# Decimals of the currencies of ISO 4217 that do not have two.
+DECIMALS = {
+    code: places
+    for places, codes in (
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+        (4, "CLF UYW"),
+    )
+    for code in codes.split()
+}
+
+
+def conversion(inputs: dict[str, Any]) -> dict[str, Any]:
+    """An amount in major units times the rate, in minor units of the other currency."""
+    major = Fraction(inputs["amount"], 10 ** DECIMALS.get(inputs["from"], 2))
+    return {"amount": half_away(major * Fraction(inputs["rate"]) * 10 ** DECIMALS.get(inputs["to"], 2))}
+
+
 # --- an invoice -----------------------------------------------------------------------------------------------------
 
 
@@ -252,7 +272,9 @@ def total(inputs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-RULES = {"rate": rate, "commitment": commitment, "discount": discount, "tax": tax, "total": total}
+RULES = {
+    "rate": rate, "commitment": commitment, "conversion": conversion, "discount": discount, "tax": tax, "total": total,
+}  # fmt: skip
 
 
 def check(derivation: dict[str, Any], name: str = "") -> list[str]:
@@ -264,10 +286,21 @@ def check(derivation: dict[str, Any], name: str = "") -> list[str]:
         lines = {line["key"]: line["amount"] for line in derivation["total"]["inputs"]["lines"]}
         for one in derivation["ratings"]:
             where = f"{name}{', '.join(one['lines'])}: "
-            found += check(one["derivation"], where)
-            if sum(lines[key] for key in one["lines"]) != one["derivation"]["amounts"]["amount"]:
+            rated = final = one["derivation"]
+            found += check(rated, where)
+            if "conversion" in one:
+                final = one["conversion"]
+                found += check(final, f"{where}conversion: ")
+                begins = final["inputs"]["amount"], final["inputs"]["from"]
+                if begins != (rated["amounts"]["amount"], rated["currency"]):
+                    found.append(f"{where}another amount was converted than was rated")
+            if final["currency"] != derivation["currency"]:
+                found.append(f"{where}this is not in the currency of the invoice")
+            if sum(lines[key] for key in one["lines"]) != final["amounts"]["amount"]:
                 found.append(f"{where}the invoice has another amount than was rated")
         return found
+    if derivation["kind"] == "conversion" and derivation["inputs"]["to"] != derivation["currency"]:
+        return [f"{name}currency is another than that of the conversion"]
     computed = RULES[derivation["kind"]](derivation["inputs"])
     stated = derivation["amounts"]
     return [

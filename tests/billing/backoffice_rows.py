@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from billing.models import Customer, Feature, Payment, Plan, PlanVersion, Price, Product
+from billing.models import Customer, ExchangeRate, Feature, Payment, Plan, PlanVersion, Price, Product
 from billing.services.customers import create_customer
+from billing.services.exchange_rates import record_exchange_rate
 from billing.services.features import create_feature
 from billing.services.payments import record_manual_payment
 from billing.services.plans import create_plan
@@ -48,6 +51,14 @@ def _price(tenant: Tenant, user: Any) -> Any:
     terms = {"currency": "EUR", "model": "graduated", "interval": "month", "tiers": tiers, "minimumSpend": 5}
     product_id, feature_id = _product(tenant, user).id, _feature(tenant, user).id
     return create_price(tenant_id=tenant.id, at=AT, product_id=product_id, feature_id=feature_id, terms=terms)
+
+
+@maker(ExchangeRate)
+def _exchange_rate(tenant: Tenant, user: Any) -> Any:
+    return record_exchange_rate(
+        tenant_id=tenant.id, at=AT, from_currency="USD", to_currency="EUR", rate=Decimal("0.9213"),
+        valid_from=AT + timedelta(minutes=next(_numbers)), source="A bank & others",
+    )  # fmt: skip
 
 
 @maker(Plan)

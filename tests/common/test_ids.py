@@ -146,7 +146,7 @@ def test_other_versions_hold_no_time():
 
 
 def test_every_prefix_is_short_lower_case_and_used_once():
-    assert len(PREFIXES) == 46
+    assert len(PREFIXES) == 47
     assert len(set(PREFIXES.values())) == len(PREFIXES)
     assert all(2 <= len(prefix) <= 4 and prefix.isascii() and prefix.islower() for prefix in PREFIXES.values())
     assert all(prefix.isalpha() for prefix in PREFIXES.values())

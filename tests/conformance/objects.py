@@ -263,6 +263,7 @@ BODIES: Mapping[str, dict[str, Any]] = {
     },
     "POST /api/grants": {"customerId": encode_id(prefixes.CUSTOMER, new_id()), "amount": 1, "currency": "EUR"},
     "POST /api/invoices": _invoice(),
+    "POST /api/exchange-rates": {"from": "USD", "to": "EUR", "rate": "0.9213", "validFrom": "2026-01-01T00:00:00Z"},
     "POST /api/features": {"key": "api.calls", "name": "Calls", "type": "metered"},
     "POST /api/prices": {"productId": encode_id(prefixes.PRODUCT, new_id()), "currency": "EUR", "unitAmount": 4900},
     "POST /api/products": {"name": "Consulting", "type": "one_time"},

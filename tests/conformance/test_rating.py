@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from billing.rating.commitments import top_up
+from billing.rating.conversion import Converted, convert
 from billing.rating.coupons import coupon_from
 from billing.rating.derivation import invoice_derivation, replay
 from billing.rating.discounting import discount
@@ -22,6 +23,7 @@ from billing.rating.prices import PricingModel, price_data, price_from
 from billing.rating.rating import NOTHING_BEFORE, Rated, progress, rate
 from billing.rating.totals import Total, total
 from common.errors import DomainError
+from tests.billing.rating.reference import problems_of
 from tests.conformance.arithmetic import all_worked_out
 
 FOLDER = Path(__file__).parent / "rating"
@@ -31,7 +33,7 @@ CASES = [
 ]
 WORKED = [one for one in CASES if "problems" not in one.values[1]]  # type: ignore[operator]
 NO_TAX = {"label": "VAT", "rate": 0, "category": "zero"}
-KINDS = ("rate", "commit", "slices", "plan", "total", "periods", "refuse")
+KINDS = ("rate", "commit", "convert", "slices", "plan", "total", "periods", "refuse")
 
 
 # --- the cases themselves -----------------------------------------------------------------------------------------
@@ -116,6 +118,18 @@ def run_commit(file: dict[str, Any], given: dict[str, Any], expect: dict[str, An
     )  # fmt: skip
     assert found.top_up == expect["topUp"]
     proven(found.derivation)
+
+
+def run_convert(file: dict[str, Any], given: dict[str, Any], expect: dict[str, Any]) -> None:
+    found = converted(given)
+    assert found.amount == expect["amount"]
+    assert problems_of(found.derivation) == []
+    proven(found.derivation)
+
+
+def converted(given: dict[str, Any]) -> Converted:
+    """The conversion of a case."""
+    return convert(given["amount"], given["rate"], source=given["from"], target=given["to"])
 
 
 def run_plan(file: dict[str, Any], given: dict[str, Any], expect: dict[str, Any]) -> None:
@@ -209,6 +223,7 @@ RUN: dict[str, Callable[[dict[str, Any], Any, Any], None]] = {
     "slices": run_slices,
     "plan": run_plan,
     "commit": run_commit,
+    "convert": run_convert,
     "total": run_total,
     "periods": run_periods,
     "refuse": run_refuse,
@@ -218,6 +233,7 @@ REFUSING: dict[str, Callable[[dict[str, Any]], Any]] = {
     "plan": plan_from,
     "usage": lambda data: rate_plan(plan_from(data["plan"]), data["usage"]),
     "coupon": coupon_from,
+    "convert": converted,
     "rate": _refuse_rate,
     "total": lambda data: total_of({}, data),
 }

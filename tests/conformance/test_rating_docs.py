@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from billing.rating.conversion import convert
 from billing.rating.coupons import coupon_from
 from billing.rating.explain import explain_text
 from billing.rating.lines import lines_from
@@ -22,6 +23,7 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```\n(?:\n```text\n(.*?)```)?", PAGE, re.DOT
 EXAMPLES = [(yaml.safe_load(data), text) for data, text in BLOCKS]
 PRICES = [one for one in EXAMPLES if "price" in one[0]]
 PLANS = [example for example, _ in EXAMPLES if "plan" in example]
+CONVERSIONS = [one for one in EXAMPLES if "convert" in one[0]]
 INVOICES = [one for one in EXAMPLES if "lines" in one[0]]
 
 
@@ -38,6 +40,14 @@ def test_a_plan_comes_to_what_the_page_says(example: dict[str, Any]):
     assert rate_plan(plan_from(example["plan"]), example["usage"]).amounts == example["amounts"]
 
 
+@pytest.mark.parametrize(("example", "text"), CONVERSIONS, ids=["conversion"])
+def test_an_amount_is_converted_as_the_page_says(example: dict[str, Any], text: str):
+    given = example["convert"]
+    found = convert(given["amount"], given["rate"], source=given["from"], target=given["to"])
+    assert found.amount == example["amount"]
+    assert explain_text(found.derivation) == text
+
+
 @pytest.mark.parametrize(("example", "text"), INVOICES, ids=["invoice"])
 def test_an_invoice_comes_to_what_the_page_says(example: dict[str, Any], text: str):
     coupons = [coupon_from(one) for one in example["coupons"]]
@@ -50,4 +60,4 @@ def test_an_invoice_comes_to_what_the_page_says(example: dict[str, Any], text: s
 def test_every_model_has_an_example_and_a_heading():
     assert {example["price"]["model"] for example, _ in PRICES} == set(PricingModel)
     assert all(f"\n### {model}\n" in PAGE for model in PricingModel)
-    assert len(EXAMPLES) == len(PRICES) + len(PLANS) + len(INVOICES) == PAGE.count("```yaml")
+    assert len(EXAMPLES) == len(PRICES) + len(PLANS) + len(CONVERSIONS) + len(INVOICES) == PAGE.count("```yaml")
