@@ -1,5 +1,6 @@
 """Models of the billing app, one file per subject."""
 
+from billing.models.coupon import Coupon, CouponTarget, CouponUse, Redemption
 from billing.models.customer import Customer
 from billing.models.feature import Feature
 from billing.models.payment import Payment
@@ -7,4 +8,7 @@ from billing.models.plan import Plan, PlanFeature, PlanPrice, PlanVersion
 from billing.models.price import Price
 from billing.models.product import Product
 
-__all__ = ["Customer", "Feature", "Payment", "Plan", "PlanFeature", "PlanPrice", "PlanVersion", "Price", "Product"]
+__all__ = [
+    "Coupon", "CouponTarget", "CouponUse", "Customer", "Feature", "Payment", "Plan", "PlanFeature", "PlanPrice",
+    "PlanVersion", "Price", "Product", "Redemption",
+]  # fmt: skip
