@@ -249,6 +249,7 @@ class Migration(migrations.Migration):
                         ("amount__isnull", True),
                         ("currency__isnull", True),
                         ("percentage__gt", 0),
+                        ("percentage__isnull", False),
                         ("percentage__lte", 100),
                         ("type", "percentage"),
                     ),

@@ -67,7 +67,8 @@ class Coupon(TenantOwned, Timestamped):
             models.CheckConstraint(
                 name="coupon_takes_a_share_or_an_amount",
                 condition=Q(
-                    type=CouponType.PERCENTAGE.value, percentage__gt=0, percentage__lte=100, amount__isnull=True,
+                    type=CouponType.PERCENTAGE.value, percentage__isnull=False, percentage__gt=0,
+                    percentage__lte=100, amount__isnull=True,
                     currency__isnull=True,
                 )
                 | Q(

@@ -11,7 +11,7 @@ from uuid import UUID
 from billing.models import Coupon, Redemption
 from billing.rating.discounting import Taken, discount
 from billing.rating.lines import Line, tax_rate_from_basis_points
-from billing.services.coupon_use import coupons_for, require_matching_line, use_coupons
+from billing.services.coupon_use import Applied, coupons_for, require_matching_line, use_coupons
 from billing.services.coupons import create_coupon
 from billing.services.customers import create_customer
 from common.ids import new_id
@@ -22,7 +22,7 @@ _numbers = count(1)
 VAT = (tax_rate_from_basis_points("VAT", 1900, "standard", None),)
 
 
-def line(amount: int, **ids: str) -> Line:
+def line(amount: int, **ids: Any) -> Line:
     """A line of an invoice."""
     return Line(f"l{next(_numbers)}", amount, VAT, **ids)
 
@@ -34,7 +34,7 @@ def customer(tenant: Tenant) -> UUID:
 
 def coupon(tenant: Tenant, **terms: Any) -> Coupon:
     """10 % once, unless the terms say otherwise."""
-    given = {"code": f"C{next(_numbers)}", "name": "A coupon"} | terms
+    given: dict[str, Any] = {"code": f"C{next(_numbers)}", "name": "A coupon"} | terms
     if "amount" in terms:
         given = {"type": "amount", "currency": "EUR"} | given
     else:
@@ -58,13 +58,18 @@ def invoice(
     applied = applied_to(tenant, customer_id, *codes, at=at, **more)
     charged = list(lines) or [line(amount)]
     require_matching_line(applied, charged)
-    taken: Sequence[Taken] = discount(charged, [one.engine for one in applied], currency="EUR").taken
+    taken = discounted(applied, *charged)
     invoice_id = new_id()
     use_coupons(
         tenant_id=tenant.id, customer_id=customer_id, invoice_id=invoice_id, applied=applied, taken=taken, at=at
     )
     by_code = {one.coupon.code: one.amount for one in taken}
     return invoice_id, [by_code[one.coupon.code] for one in applied]
+
+
+def discounted(applied: Sequence[Applied], *lines: Line) -> Sequence[Taken]:
+    """What the coupons take from these lines, or from one of 100.00 EUR."""
+    return discount(lines or [line(10_000)], [one.engine for one in applied], currency="EUR").taken
 
 
 def redemptions(of: Coupon) -> list[Redemption]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,6 @@ from billing.errors import (
     CouponNotStarted,
 )
 from billing.models import CouponUse, Price, Redemption
-from billing.rating.discounting import discount
 from billing.rating.errors import CurrencyDoesNotFit, DuplicateCoupon
 from billing.services.coupon_use import coupons_for, redeem_coupon, require_matching_line, return_coupons, use_coupons
 from billing.services.coupons import update_coupon
@@ -30,7 +30,7 @@ from common.prefixes import COUPON, PRICE, PRODUCT
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tenants.services.tenants import create_application
-from tests.billing.coupon_cases import applied_to, coupon, customer, invoice, line, redemptions, times
+from tests.billing.coupon_cases import applied_to, coupon, customer, discounted, invoice, line, redemptions, times
 from tests.conftest import AT
 
 pytestmark = pytest.mark.django_db
@@ -57,8 +57,8 @@ def test_the_window_begins_at_its_start_and_ends_before_its_end(scope: Tenant) -
     start, end = AT, AT + dt.timedelta(days=1)
     code = coupon(scope, valid_from=start, valid_until=end).code
     for at, refusal in ((start - MOMENT, CouponNotStarted), (end, CouponExpired), (end + MOMENT, CouponExpired)):
-        assert refused(refusal, lambda at=at: applied_to(scope, customer(scope), code, at=at)) == ["coupons[0]"]
-        assert refused(refusal, lambda at=at: redeemed(scope, code, customer(scope), at)) == []
+        assert refused(refusal, partial(applied_to, scope, customer(scope), code, at=at)) == ["coupons[0]"]
+        assert refused(refusal, partial(redeemed, scope, code, customer(scope), at)) == []
     for at in (start, end - MOMENT):
         assert invoice(scope, customer(scope), code, at=at)[1] == [1000]
         redeemed(scope, code, customer(scope), at)
@@ -81,7 +81,7 @@ def test_an_unknown_one_is_not_found_by_its_place(scope: Tenant, name: str) -> N
 def test_the_same_coupon_twice_is_refused_however_it_is_named(scope: Tenant) -> None:
     one = coupon(scope)
     for again in (one.code, one.code.lower(), encode_id(COUPON, one.id)):
-        assert refused(DuplicateCoupon, lambda again=again: applied_to(scope, None, one.code, again)) == ["coupons[1]"]
+        assert refused(DuplicateCoupon, partial(applied_to, scope, None, one.code, again)) == ["coupons[1]"]
 
 
 def test_no_coupons_ask_nothing(scope: Tenant, django_assert_num_queries: Any) -> None:
@@ -221,9 +221,7 @@ def test_a_coupon_of_an_application_is_for_its_callers_also_once_it_was_redeemed
     one, ada = coupon(scope, application_id=mine, duration="forever"), customer(scope)
     assert invoice(scope, ada, one.code, application_id=mine)[1] == [1000]
     for caller in (other, None):
-        found = refused(
-            CouponNotApplicable, lambda caller=caller: applied_to(scope, ada, one.code, application_id=caller)
-        )
+        found = refused(CouponNotApplicable, partial(applied_to, scope, ada, one.code, application_id=caller))
         assert found == ["coupons[0]"]
     assert applied_to(scope, ada, coupon(scope).code, application_id=other)
 
@@ -250,7 +248,7 @@ def test_a_restricted_coupon_needs_a_line_of_its_own_whatever_that_comes_to(scop
     applied = applied_to(scope, None, anything.code, restricted.code)
     named = encode_id(PRICE, price.id)
     for lines in ([line(500)], [line(500, price_id=encode_id(PRICE, new_id()))], []):
-        assert refused(CouponNotApplicable, lambda lines=lines: require_matching_line(applied, lines)) == ["coupons[1]"]
+        assert refused(CouponNotApplicable, partial(require_matching_line, applied, lines)) == ["coupons[1]"]
     for amount in (500, 0, -500):
         require_matching_line(applied, [line(5), line(amount, price_id=named)])
 
@@ -355,7 +353,7 @@ def test_what_changed_since_it_was_read_is_not_used(scope: Tenant) -> None:
         tenant_id=scope.id, customer_id=ada, references=[one.code], currency="EUR", at=AT, application_id=None,
         lock=False,
     )  # fmt: skip
-    taken = discount([line(700)], [stale[0].engine], currency="EUR").taken
+    taken = discounted(stale, line(700))
     invoice(scope, ada, one.code, amount=700)
     with pytest.raises(ValueError, match="changed since"):
         use_coupons(tenant_id=scope.id, customer_id=ada, invoice_id=new_id(), applied=stale, taken=taken, at=AT)

@@ -136,7 +136,7 @@ def test_what_a_coupon_is_restricted_to_exists_in_the_tenant_and_is_named_once(
 ) -> None:
     def one(of: Catalogue) -> str:
         price = of.price()
-        return {PLAN: of.plan()["id"], PRODUCT: price["productId"], PRICE: price["id"]}[prefix]
+        return str({PLAN: of.plan()["id"], PRODUCT: price["productId"], PRICE: price["id"]}[prefix])
 
     mine, theirs = one(shop), one(Catalogue(other_api))
     for unknown in (encode_id(prefix, new_id()), theirs):
