@@ -2,7 +2,7 @@
 
 from billing.admin import coupons, customers, features, payments, plans, prices, products
 from tenants.backoffice.references import pages
-from tenants.backoffice.subjects import related_sources
+from tenants.backoffice.subjects import panel_sources, related_sources
 
 pages.update(
     {
@@ -11,6 +11,7 @@ pages.update(
         "planVersion": "billing_planversion", "coupon": "billing_coupon",
     }
 )  # fmt: skip
+panel_sources.register("billing.coupons", coupons.coupons_of, entity="customer")
 related_sources.register("billing.payments", payments.payments_of, entity="customer")
 
 __all__ = ["coupons", "customers", "features", "payments", "plans", "prices", "products"]

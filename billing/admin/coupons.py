@@ -17,12 +17,14 @@ from billing.services.coupons import create_coupon, delete_coupon, update_coupon
 from common.ids import encode_id
 from common.prefixes import COUPON
 from tenants.backoffice import display
+from tenants.backoffice.access import Access
 from tenants.backoffice.api import BackofficeAdmin, Panel, Press, Table, action_button, backoffice_page, column
 from tenants.backoffice.buttons import Outcome
 from tenants.backoffice.references import link_to, subject_named
 from tenants.backoffice.subjects import Subject
 
 SHOWN = 50
+_FACTS = ("Redeemed", "By", "State", "Used", "Left")
 
 
 @backoffice_page(Coupon)
@@ -189,6 +191,18 @@ def value_text(coupon: Coupon) -> str:
     return display.money_text(coupon.amount, coupon.currency or "")
 
 
+def coupons_of(access: Access, subject: Subject) -> list[Panel]:
+    """What a customer has redeemed, as a table on their page; nothing where there is nothing."""
+    if not access.may("catalogue:read"):
+        return []
+    rows = Redemption.objects.filter(tenant_id=access.tenant_id, customer_id=subject.id).select_related("coupon")
+    lines = [
+        [link_to(Subject("coupon", one.coupon_id), one.coupon.code), value_text(one.coupon), *_facts(one.coupon, one)]
+        for one in rows.order_by("-id")[:SHOWN]
+    ]
+    return [Table("Coupons", ["Code", "Takes off", *_FACTS], lines, numeric=(5, 6))] if lines else []
+
+
 def _targets(row: Coupon) -> list[Panel]:
     targets = CouponTarget.objects.filter(tenant_id=row.tenant_id, coupon_id=row.id).order_by("position")
     lines = [
@@ -205,13 +219,12 @@ def _redemptions(row: Coupon) -> Panel:
     names = customer_names(tenant_id=row.tenant_id, customer_ids=[one.customer_id for one in found])
     lines = [
         [
-            display.instant(one.applied_at), link_to(Subject("customer", one.customer_id), names.get(one.customer_id)),
-            _made_by(one), _standing(one), one.periods_used, _left(row, one),
+            link_to(Subject("customer", one.customer_id), names.get(one.customer_id)),
+            *_facts(row, one),
         ]
         for one in found
-    ]  # fmt: skip
-    columns = ["Redeemed", "Customer", "By", "State", "Used", "Left"]
-    return Table("Redemptions", columns, lines, numeric=(4, 5), note=f"The newest {SHOWN}")
+    ]
+    return Table("Redemptions", ["Customer", *_FACTS], lines, numeric=(4, 5), note=f"The newest {SHOWN}")
 
 
 def _uses(row: Coupon) -> Panel:
@@ -224,9 +237,10 @@ def _uses(row: Coupon) -> Panel:
     return Table("Uses", ["Used", "Invoice", "Taken", "Given back"], lines, numeric=(2,), note=f"The newest {SHOWN}")
 
 
-def _made_by(redemption: Redemption) -> object:
-    """Who had it redeemed."""
-    return link_to(Subject("invoice", redemption.invoice_id)) if redemption.invoice_id else "Reserved"
+def _facts(coupon: Coupon, one: Redemption) -> list[object]:
+    """The columns `_FACTS` of a redemption: it was reserved, or made by an invoice."""
+    by = link_to(Subject("invoice", one.invoice_id)) if one.invoice_id else "Reserved"
+    return [display.instant(one.applied_at), by, _standing(one), one.periods_used, _left(coupon, one)]
 
 
 def _standing(redemption: Redemption) -> object:

@@ -136,9 +136,14 @@ def test_redemptions_and_uses_stand_on_the_page(api: Api, browser: Client, tenan
         return_coupons(tenant_id=tenant.id, invoice_id=second, at=AT + dt.timedelta(hours=2))
     answer = browser.get(f"{COUPONS}{one.id}/change/")
     had, used = tables_on(answer)[:2]
-    assert [row[1:] for row in had[1:]] == [
+    assert [[row[0], *row[2:]] for row in had[1:]] == [
         ["Ada", encode_id(INVOICE, second), "Returned", "0", "€10.00"],
         ["Ada", encode_id(INVOICE, first), "Open", "1", "€7.00"],
+    ]
+    tables = tables_on(browser.get(f"/admin/billing/customer/{ada}/change/"))
+    [mine] = [table for table in tables if table[0][:2] == ["Code", "Takes off"]]
+    assert [[*row[:2], *row[3:]] for row in mine[1:]] == [
+        [one.code, "€10.00", encode_id(INVOICE, first), "Open", "1", "€7.00"],
     ]
     assert [(row[1], row[2], row[3] != "–") for row in used[1:]] == [
         (encode_id(INVOICE, second), "€10.00", True), (encode_id(INVOICE, first), "€3.00", False),
