@@ -1,8 +1,8 @@
 """The file that a catalogue is exported to and imported from: its shape, and how it names things.
 
-Features are named by their key (`calls`, in an application `shop/calls`), plans by their slug in the same way. Products
-and prices have a `key` of the file: the id they had where they came from, kept at what was made of them under
-`catalogueKey` of the metadata, so that importing again finds them.
+Features are named by their key (`calls`, in an application `shop/calls`), plans by their slug in the same way, coupons
+by their code. Products and prices have a `key` of the file: the id they had where they came from, kept at what was made
+of them under `catalogueKey` of the metadata, so that importing again finds them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from billing.enums import BillingInterval, FeatureType, ProductType, ResetPeriod
+from billing.models.coupon import MAX_LIMIT, MAX_ORDER, MAX_PERIODS, MAX_TARGETS
 from billing.models.plan import MAX_FEATURES, MAX_PRICES, MAX_TRIAL_DAYS
-from billing.patterns import FEATURE_KEY, FEATURE_KEY_HINT, SLUG, SLUG_HINT
+from billing.patterns import COUPON_CODE, COUPON_CODE_HINT, FEATURE_KEY, FEATURE_KEY_HINT, SLUG, SLUG_HINT
+from billing.rating.coupons import CouponType, Duration
 from common.api.fields import (
     AmountField,
     BooleanField,
     ChoiceField,
     CurrencyField,
+    InstantField,
     IntegerField,
     MetadataField,
     PatternField,
@@ -112,6 +115,37 @@ class PlanEntry(InputSerializer):
     metadata = MetadataField(required=False, default=dict)
 
 
+class CouponEntry(InputSerializer):
+    """A coupon, with the plans, products and prices that it is restricted to."""
+
+    application = TextField(max_length=64, required=False)
+    code = PatternField(max_length=64, pattern=COUPON_CODE, hint=COUPON_CODE_HINT)
+    name = TextField(max_length=255)
+    type = ChoiceField([str(one) for one in CouponType])
+    percentage = TextField(max_length=40, required=False)
+    amount = AmountField(required=False)
+    currency = CurrencyField(required=False)
+    duration = ChoiceField([str(one) for one in Duration], required=False, default=Duration.ONCE.value)
+    duration_periods = IntegerField(min_value=1, max_value=MAX_PERIODS, required=False)
+    valid_from = InstantField(required=False)
+    valid_until = InstantField(required=False)
+    max_redemptions = IntegerField(min_value=1, max_value=MAX_LIMIT, required=False)
+    max_redemptions_per_customer = IntegerField(min_value=1, max_value=MAX_LIMIT, required=False)
+    plans = serializers.ListField(
+        child=TextField(max_length=_NAME), max_length=MAX_TARGETS, required=False, default=list
+    )  # fmt: skip
+    products = serializers.ListField(
+        child=TextField(max_length=255), max_length=MAX_TARGETS, required=False, default=list
+    )  # fmt: skip
+    prices = serializers.ListField(
+        child=TextField(max_length=255), max_length=MAX_TARGETS, required=False, default=list
+    )  # fmt: skip
+    stacking_order = IntegerField(min_value=-MAX_ORDER, max_value=MAX_ORDER, required=False, default=100)
+    keep_remainder = BooleanField(required=False, default=False)
+    active = BooleanField(required=False, default=True)
+    metadata = MetadataField(required=False, default=dict)
+
+
 class CatalogueFile(InputSerializer):
     """All of it."""
 
@@ -120,6 +154,7 @@ class CatalogueFile(InputSerializer):
     features = FeatureEntry(many=True, required=False, default=list)
     products = ProductEntry(many=True, required=False, default=list)
     plans = PlanEntry(many=True, required=False, default=list)
+    coupons = CouponEntry(many=True, required=False, default=list)
 
 
 def name_of(application: str | None, key: str) -> str:

@@ -184,3 +184,76 @@ class VersionOverlap(Conflict):
 
     code = "version_overlap"
     message = "Another version of the plan is in force in this time."
+
+
+class CouponExists(AlreadyExists):
+    """409: another coupon of the tenant has this code."""
+
+    def __init__(self) -> None:
+        text = "A coupon with this code already exists."
+        super().__init__(text, details=[Problem("code", "already_exists", text)])
+
+
+class CouponInUse(Conflict):
+    """409: the coupon was redeemed, or something of a higher app refers to it. The message gives the reasons."""
+
+    code = "coupon_in_use"
+    message = "The coupon is in use and cannot be deleted. Set active to false instead."
+
+    def __init__(self, reasons: Sequence[str] = ()) -> None:
+        said = f"The coupon cannot be deleted: {'; '.join(reasons)}. Set active to false instead."
+        super().__init__(said if reasons else None)
+
+
+class CouponLimitTooLow(Conflict):
+    """409: the coupon was redeemed more often already than the new limit would allow."""
+
+    code = "coupon_in_use"
+    message = "The coupon was redeemed more often already."
+
+    def __init__(self, times: int) -> None:
+        super().__init__(details=[Problem("maxRedemptions", self.code, f"It was redeemed {times} times already.")])
+
+
+class AlreadyRedeemed(Conflict):
+    """409: the customer has the coupon, and it is not used up."""
+
+    code = "already_redeemed"
+    message = "The customer has redeemed this coupon already, and it is not used up."
+
+
+class CouponRefused(RuleViolation):
+    """422: a coupon cannot be had now, or not for this. `details` name the field where a body named the coupon."""
+
+    def __init__(self, path: str | None = None, message: str | None = None) -> None:
+        super().__init__(message)
+        if path is not None:
+            self.details = [Problem(path, self.code, self.message)]
+
+
+class CouponNotStarted(CouponRefused):
+    """422: it is redeemed from a later instant on."""
+
+    code = "coupon_not_started"
+    message = "The coupon is not valid yet."
+
+
+class CouponExpired(CouponRefused):
+    """422: it was redeemed up to an earlier instant."""
+
+    code = "coupon_expired"
+    message = "The coupon has expired."
+
+
+class CouponExhausted(CouponRefused):
+    """422: it was redeemed as often as it may be, by all or by this customer."""
+
+    code = "coupon_exhausted"
+    message = "The coupon has been redeemed as often as it may be."
+
+
+class CouponNotApplicable(CouponRefused):
+    """422: it is not active, of another application, or restricted to what is not on the invoice."""
+
+    code = "coupon_not_applicable"
+    message = "The coupon does not apply here."

@@ -6,13 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from billing.models import Customer, ExchangeRate, Feature, Payment, Plan, PlanFeature, PlanVersion, Price, Product
+from billing.models import (
+    Coupon,
+    Customer,
+    ExchangeRate,
+    Feature,
+    Payment,
+    Plan,
+    PlanFeature,
+    PlanVersion,
+    Price,
+    Product,
+    Redemption,
+)
+from billing.rating.coupons import CouponType
 from billing.rating.decimals import scaled, scaled_text
 from billing.selectors import standing_version
 from common.clock import format_instant
 from common.ids import encode_id
 from common.prefixes import (
     APPLICATION,
+    COUPON,
     CUSTOMER,
     EXCHANGE_RATE,
     FEATURE,
@@ -22,6 +36,8 @@ from common.prefixes import (
     PLAN_VERSION,
     PRICE,
     PRODUCT,
+    REDEMPTION,
+    SUBSCRIPTION,
 )
 
 
@@ -236,4 +252,58 @@ def payment_body(payment: Payment, *, invoice_id: UUID | None = None) -> dict[st
         "metadata": payment.metadata,
         "createdAt": format_instant(payment.created_at),
         "updatedAt": format_instant(payment.updated_at),
+    }
+
+
+def coupon_body(coupon: Coupon) -> dict[str, Any]:
+    """The object `coupon`, as `selectors.coupons` has read it."""
+    targets = coupon.targets.all()
+    return {
+        "id": encode_id(COUPON, coupon.id),
+        "object": "coupon",
+        "code": coupon.code,
+        "name": coupon.name,
+        "applicationId": encode_id(APPLICATION, coupon.application_id) if coupon.application_id else None,
+        "type": coupon.type,
+        "percentage": percentage_text(coupon),
+        "amount": coupon.amount,
+        "currency": coupon.currency,
+        "duration": coupon.duration,
+        "durationPeriods": coupon.duration_periods,
+        "validFrom": format_instant(coupon.valid_from) if coupon.valid_from else None,
+        "validUntil": format_instant(coupon.valid_until) if coupon.valid_until else None,
+        "maxRedemptions": coupon.max_redemptions,
+        "maxRedemptionsPerCustomer": coupon.max_redemptions_per_customer,
+        "timesRedeemed": coupon.times_redeemed,
+        "planIds": [encode_id(PLAN, one.plan_id) for one in targets if one.plan_id],
+        "productIds": [encode_id(PRODUCT, one.product_id) for one in targets if one.product_id],
+        "priceIds": [encode_id(PRICE, one.price_id) for one in targets if one.price_id],
+        "stackingOrder": coupon.stacking_order,
+        "keepRemainder": coupon.keep_remainder,
+        "active": coupon.active,
+        "metadata": coupon.metadata,
+        "createdAt": format_instant(coupon.created_at),
+        "updatedAt": format_instant(coupon.updated_at),
+    }
+
+
+def percentage_text(coupon: Coupon) -> str | None:
+    """Without zeros at the end: `12.5`."""
+    return None if coupon.percentage is None else format(coupon.percentage.normalize(), "f")
+
+
+def redemption_body(redemption: Redemption) -> dict[str, Any]:
+    """The object `redemption`: what a customer has been given, a share in percent or an amount in minor units."""
+    coupon, subscription_id = redemption.coupon, redemption.subscription_id
+    share = coupon.type == CouponType.PERCENTAGE
+    return {
+        "id": encode_id(REDEMPTION, redemption.id),
+        "object": "redemption",
+        "couponId": encode_id(COUPON, coupon.id),
+        "code": coupon.code,
+        "discountType": coupon.type,
+        "discountValue": percentage_text(coupon) if share else coupon.amount,
+        "customerId": encode_id(CUSTOMER, redemption.customer_id),
+        "subscriptionId": encode_id(SUBSCRIPTION, subscription_id) if subscription_id else None,
+        "appliedAt": format_instant(redemption.applied_at),
     }

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import BooleanField, ExpressionWrapper, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounting.selectors import wallets
 from billing.enums import VersionStatus
-from billing.models import Customer, Feature, Payment, Plan, PlanFeature, PlanPrice, PlanVersion, Price, Product
+from billing.models import (
+    Coupon,
+    CouponTarget,
+    Customer,
+    Feature,
+    Payment,
+    Plan,
+    PlanFeature,
+    PlanPrice,
+    PlanVersion,
+    Price,
+    Product,
+)
+from billing.patterns import COUPON_CODE
 from common.errors import NotFound
+from common.ids import InvalidId, decode_id
+from common.prefixes import COUPON
 from tenants.models import TenantSettings
 
 
@@ -237,3 +253,43 @@ def _with_content(versions: QuerySet[PlanVersion]) -> QuerySet[PlanVersion]:
         Prefetch("prices", queryset=PlanPrice.objects.order_by("position")),
         Prefetch("features", queryset=PlanFeature.objects.select_related("feature").order_by("position")),
     )
+
+
+def coupons(*, tenant_id: UUID, condition: Q | None = None) -> QuerySet[Coupon]:
+    """The tenant's coupons that meet `condition`, in no particular order, with what they are restricted to."""
+    targets = Prefetch("targets", queryset=CouponTarget.objects.order_by("position"))
+    return Coupon.objects.filter(condition or Q(), tenant_id=tenant_id).prefetch_related(targets)
+
+
+def coupons_with_offer(*, tenant_id: UUID, at: dt.datetime) -> QuerySet[Coupon]:
+    """The same, each with `offered`: active, not expired and not exhausted at `at`; it may start later."""
+    in_time = Q(valid_until__isnull=True) | Q(valid_until__gt=at)
+    left = Q(max_redemptions__isnull=True) | Q(times_redeemed__lt=F("max_redemptions"))
+    offered = ExpressionWrapper(Q(active=True) & in_time & left, output_field=BooleanField())
+    return coupons(tenant_id=tenant_id).annotate(offered=offered)
+
+
+def coupon_named(reference: str) -> Q | None:
+    """The condition for the coupon with this id or this code, in any case; None for what is neither."""
+    try:
+        return Q(id=decode_id(COUPON, reference))
+    except InvalidId:
+        return Q(code=reference.upper()) if re.fullmatch(COUPON_CODE, reference) else None
+
+
+def get_coupon(*, tenant_id: UUID, reference: str) -> Coupon:
+    """One coupon, by its id or its code. Raises `NotFound`."""
+    return _named_coupon(coupons(tenant_id=tenant_id), reference)
+
+
+def lock_coupon(*, tenant_id: UUID, reference: str) -> Coupon:
+    """One coupon, held against changes, redemptions and uses until the transaction ends. Raises `NotFound`."""
+    return _named_coupon(coupons(tenant_id=tenant_id).select_for_update(no_key=True), reference)
+
+
+def _named_coupon(rows: QuerySet[Coupon], reference: str) -> Coupon:
+    named = coupon_named(reference)
+    coupon = rows.filter(named).first() if named is not None else None
+    if coupon is None:
+        raise NotFound()
+    return coupon

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from billing.api.views.coupons import CouponRedeemView, CouponsView, CouponView
 from billing.api.views.credit import CustomerCreditView, GrantRevokeView, GrantsView
 from billing.api.views.customers import CustomersView, CustomerView
 from billing.api.views.exchange_rates import ExchangeRatesView
@@ -18,6 +19,9 @@ from billing.api.views.prices import PricesView, PriceView
 from billing.api.views.products import ProductsView, ProductToggleView, ProductView
 
 urlpatterns = [
+    path("api/coupons", CouponsView.as_view()),
+    path("api/coupons/<str:idOrCode>", CouponView.as_view()),
+    path("api/coupons/<str:code>/redeem", CouponRedeemView.as_view()),
     path("api/customers", CustomersView.as_view()),
     path("api/customers/<str:id>", CustomerView.as_view()),
     path("api/customers/<str:id>/credit", CustomerCreditView.as_view()),

@@ -12,7 +12,7 @@ from billing import sql_catalogue
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0006_plans"),
+        ("billing", "0007_coupons"),
         ("tenants", "0005_email_invoices"),
     ]
 

@@ -1,5 +1,6 @@
 """Models of the billing app, one file per subject."""
 
+from billing.models.coupon import Coupon, CouponTarget, CouponUse, Redemption
 from billing.models.customer import Customer
 from billing.models.exchange_rate import ExchangeRate
 from billing.models.feature import Feature
@@ -9,6 +10,5 @@ from billing.models.price import Price
 from billing.models.product import Product
 
 __all__ = [
-    "Customer", "ExchangeRate", "Feature", "Payment", "Plan", "PlanFeature", "PlanPrice", "PlanVersion", "Price",
-    "Product",
+    "Coupon", "CouponTarget", "CouponUse", "Customer", "ExchangeRate", "Feature", "Payment", "Plan", "PlanFeature", "PlanPrice", "PlanVersion", "Price", "Product", "Redemption",
 ]  # fmt: skip

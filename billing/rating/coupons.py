@@ -72,8 +72,10 @@ class Coupon:
 
     def counts_for(self, line: Line) -> bool:
         """Whether the line is one that the coupon may reduce: it is no credit, and no restriction excludes it."""
-        if line.amount <= 0:
-            return False
+        return line.amount > 0 and self.names(line)
+
+    def names(self, line: Line) -> bool:
+        """Whether the line is what the coupon is restricted to; without restrictions any line is."""
         if not self.restricted:
             return True
         return line.price_id in self.price_ids or line.product_id in self.product_ids or line.plan_id in self.plan_ids

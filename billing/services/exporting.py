@@ -8,16 +8,19 @@ from uuid import UUID
 
 from billing.catalogue_file import FORMAT, KEY, VERSION, name_of
 from billing.enums import FeatureStatus, PlanStatus
-from billing.models import Feature, Plan, Price, Product
-from billing.selectors import features, plans, prices, products, standing_version
+from billing.models import Coupon, Feature, Plan, Price, Product
+from billing.representations import percentage_text
+from billing.selectors import coupons, features, plans, prices, products, standing_version
+from common.clock import format_instant
 from common.ids import encode_id
 from common.prefixes import PRICE, PRODUCT
 
 
 def export_catalogue(*, tenant_id: UUID, at: dt.datetime) -> dict[str, Any]:
-    """Features, products with their prices, and plans with the terms in force, else with those of the latest version.
+    """Features, products with their prices, plans with the terms in force, else those of the latest version, coupons.
 
-    What an import made is named by the key it was imported under.
+    Of coupons the terms: who has redeemed them is no part of a catalogue. What an import made is named by the key it
+    was imported under.
     """
     keyed = {price.id: _key(price, PRICE) for price in prices(tenant_id=tenant_id)}
     of_product: dict[UUID, list[Any]] = {}
@@ -25,16 +28,17 @@ def export_catalogue(*, tenant_id: UUID, at: dt.datetime) -> dict[str, Any]:
         of_product.setdefault(price.product_id, []).append(_price(price))
     found = features(tenant_id=tenant_id).select_related("application").order_by("id")
     named = {feature.id: _name(feature) for feature in found}
-    sold = products(tenant_id=tenant_id).order_by("id")
+    sold = list(products(tenant_id=tenant_id).order_by("id"))
+    offered = list(plans(tenant_id=tenant_id, at=at).select_related("application").order_by("id"))
+    given = coupons(tenant_id=tenant_id).select_related("application").order_by("id")
+    targets = keyed | {one.id: _key(one, PRODUCT) for one in sold} | {one.id: _plan_name(one) for one in offered}
     return {
         "format": FORMAT,
         "version": VERSION,
         "features": [_feature(feature) for feature in found],
         "products": [_product(product, of_product.get(product.id, [])) for product in sold],
-        "plans": [
-            _plan(plan, keyed, named)
-            for plan in plans(tenant_id=tenant_id, at=at).select_related("application").order_by("id")
-        ],
+        "plans": [_plan(plan, keyed, named) for plan in offered],
+        "coupons": [_coupon(coupon, targets) for coupon in given],
     }
 
 
@@ -77,6 +81,27 @@ def _plan(plan: Plan, keyed: dict[UUID, str], named: dict[UUID, str]) -> dict[st
         "minimumCommitment": version.minimum_commitment, "metadata": plan.metadata,
         "prices": [keyed[one.price_id] for one in version.prices.all()], "features": granted,
     }  # fmt: skip
+
+
+def _coupon(coupon: Coupon, names: dict[UUID, str]) -> dict[str, Any]:
+    targets = coupon.targets.all()
+    return {
+        "application": coupon.application.slug if coupon.application else None, "code": coupon.code,
+        "name": coupon.name, "type": coupon.type, "percentage": percentage_text(coupon), "amount": coupon.amount,
+        "currency": coupon.currency, "duration": coupon.duration, "durationPeriods": coupon.duration_periods,
+        "validFrom": format_instant(coupon.valid_from) if coupon.valid_from else None,
+        "validUntil": format_instant(coupon.valid_until) if coupon.valid_until else None,
+        "maxRedemptions": coupon.max_redemptions, "maxRedemptionsPerCustomer": coupon.max_redemptions_per_customer,
+        "plans": [names[one.plan_id] for one in targets if one.plan_id],
+        "products": [names[one.product_id] for one in targets if one.product_id],
+        "prices": [names[one.price_id] for one in targets if one.price_id],
+        "stackingOrder": coupon.stacking_order, "keepRemainder": coupon.keep_remainder, "active": coupon.active,
+        "metadata": coupon.metadata,
+    }  # fmt: skip
+
+
+def _plan_name(plan: Plan) -> str:
+    return name_of(plan.application.slug if plan.application else None, plan.slug)
 
 
 def _name(feature: Feature) -> str:

@@ -18,6 +18,7 @@ from billing.models import Feature, Plan, PlanFeature, Price, Product
 from billing.price_terms import TERMS
 from billing.selectors import get_plan, plan_versions, standing_version
 from billing.services.features import archive_feature, create_feature, update_feature
+from billing.services.importing_coupons import bring_coupon
 from billing.services.plan_content import granted_of
 from billing.services.plan_versions import create_plan_version
 from billing.services.plans import archive_plan, create_plan, update_plan
@@ -56,7 +57,9 @@ class _Import:
         self.tenant_id, self.at, self.done = tenant_id, at, Imported()
         self.applications = {one.slug: one.id for one in applications(tenant_id=tenant_id)}
         self.features: dict[str, UUID] = {}
+        self.products: dict[str, UUID] = {}
         self.prices: dict[str, UUID] = {}
+        self.plans: dict[str, UUID] = {}
         # What is archived or not offered any more may still stand in plans of the file, so it becomes so in the end.
         self.last: list[Callable[[], object]] = []
 
@@ -67,12 +70,16 @@ class _Import:
         for index, entry in enumerate(file["products"]):
             with _at(f"products[{index}]"):
                 product = self._product(entry)
+                self.products[entry["key"]] = product.id
             for number, price in enumerate(entry["prices"]):
                 with _at(f"products[{index}].prices[{number}]"):
                     self.prices[price["key"]] = self._price(product, price)
         for index, entry in enumerate(file["plans"]):
             with _at(f"plans[{index}]"):
-                self._plan(entry)
+                self.plans[name_of(entry.get("application"), entry["slug"])] = self._plan(entry)
+        for index, entry in enumerate(file["coupons"]):
+            with _at(f"coupons[{index}]"):
+                self._coupon(entry)
         for retire in self.last:
             retire()
         return self.done
@@ -151,7 +158,7 @@ class _Import:
         )
         return True
 
-    def _plan(self, entry: Mapping[str, Any]) -> None:
+    def _plan(self, entry: Mapping[str, Any]) -> UUID:
         application_id = self._application(entry)
         terms = self._terms(entry)
         texts: dict[str, Any] = {name: entry.get(name) for name in ("name", "description")}
@@ -166,11 +173,12 @@ class _Import:
             self.done.note("plans", "created")
         elif row.status == PlanStatus.ARCHIVED:
             self.done.note("plans", "unchanged")
-            return
+            return row.id
         else:
             self._change_plan(row, {**texts, "metadata": _replacing(row.metadata, entry["metadata"])}, fixed, terms)
         if entry["archived"]:
             archive_plan(tenant_id=self.tenant_id, plan_id=row.id, at=self.at)
+        return row.id
 
     def _change_plan(
         self, row: Plan, texts: Mapping[str, Any], fixed: Mapping[str, Any], terms: Mapping[str, Any]
@@ -187,6 +195,18 @@ class _Import:
         if row.status == PlanStatus.ACTIVE and not same:
             create_plan_version(tenant_id=self.tenant_id, plan_id=row.id, at=self.at, given=terms)
         self.done.note("plans", "unchanged" if same and row.updated_at != self.at else "changed")
+
+    def _coupon(self, entry: Mapping[str, Any]) -> None:
+        known = {"plans": self.plans, "products": self.products, "prices": self.prices}
+        targets: dict[str, Any] = {
+            kind: [self._named(of, name, f"{kind}[{at}]") for at, name in enumerate(entry[kind])]
+            for kind, of in known.items()
+        }
+        outcome = bring_coupon(
+            tenant_id=self.tenant_id, at=self.at, entry=entry, application_id=self._application(entry),
+            targets=targets,
+        )  # fmt: skip
+        self.done.note("coupons", outcome)
 
     def _terms(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """What the services take of the terms of a plan."""

@@ -38,6 +38,7 @@ NOT_AUDITED = {
     "accounting_seal": "itself a record that never changes",
     "accounting_sealedentry": "itself a record that never changes",
     "accounting_transfer": "written once with its entry; only changes of it enter the trail",
+    "billing_couponuse": "written once with its invoice; what it changes of the redemption is audited there",
     "tenants_auditentry": "the trail itself",
     "tenants_idempotencykey": "stored answers; the effect they belong to is audited",
     "events_event": "a record that never changes, written beside the audited change",

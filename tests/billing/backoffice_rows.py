@@ -7,7 +7,9 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from billing.models import Customer, ExchangeRate, Feature, Payment, Plan, PlanVersion, Price, Product
+from billing.models import Coupon, Customer, ExchangeRate, Feature, Payment, Plan, PlanVersion, Price, Product
+from billing.services.coupon_use import redeem_coupon
+from billing.services.coupons import create_coupon
 from billing.services.customers import create_customer
 from billing.services.exchange_rates import record_exchange_rate
 from billing.services.features import create_feature
@@ -72,3 +74,15 @@ def _plan(tenant: Tenant, user: Any) -> Any:
 @maker(PlanVersion)
 def _plan_version(tenant: Tenant, user: Any) -> Any:
     return PlanVersion.objects.get(plan_id=_plan(tenant, user).id)
+
+
+@maker(Coupon)
+def _coupon(tenant: Tenant, user: Any) -> Any:
+    made = create_coupon(
+        tenant_id=tenant.id, at=AT, code=f"C{next(_numbers)}", name="Ten", type="percentage", percentage="10",
+        plan_ids=[_plan(tenant, user).id], price_ids=[_price(tenant, user).id], max_redemptions=5,
+    )  # fmt: skip
+    redeem_coupon(
+        tenant_id=tenant.id, reference=made.code, customer_id=_customer(tenant, user).id, at=AT, application_id=None
+    )
+    return made

@@ -20,13 +20,13 @@ from tests.clients import Api
 from tests.conftest import AT
 
 pytestmark = pytest.mark.django_db
-PATHS = ("/api/features", "/api/products", "/api/prices", "/api/plans")
+PATHS = ("/api/features", "/api/products", "/api/prices", "/api/plans", "/api/coupons")
 NOTHING = {"created": 0, "changed": 0, "unchanged": 0}
 
 
 @pytest.fixture
 def shop(api: Api, tenant: Tenant) -> Catalogue:
-    """A catalogue with one of everything: an application, tiers, an archived feature and a price that is over."""
+    """One of everything: an application, tiers, an archived feature, a price that is over, coupons."""
     made = Catalogue(api)
     with tenant_scope(tenant.id):
         application = create_application(tenant_id=tenant.id, slug="shop", name="Shop", at=AT)
@@ -45,6 +45,16 @@ def shop(api: Api, tenant: Tenant) -> Catalogue:
     api.post(f"/api/features/{old['id']}/archive")
     api.patch(f"/api/prices/{flat['id']}", {"active": False})
     made.plan(name="Draft")
+    restricted = {"planIds": [plan["id"]], "productIds": [product], "priceIds": [flat["id"], usage["id"]]}
+    made.create(
+        "/api/coupons",
+        {"code": "SHARE", "name": "Share", "type": "percentage", "percentage": "12.50", "duration": "repeating",
+         "durationPeriods": 3, "stackingOrder": 5, "maxRedemptionsPerCustomer": 2, **restricted, **scope},
+    )  # fmt: skip
+    five = {"code": "FIVE", "name": "Five", "type": "amount", "amount": 500, "currency": "EUR", "keepRemainder": True}
+    window = {"validFrom": "2026-01-01T00:00:00.000Z", "validUntil": "2099-01-01T00:00:00.123Z"}
+    made.create("/api/coupons", five | window | {"maxRedemptions": 9, "metadata": {"g": "h"}})
+    api.patch("/api/coupons/FIVE", {"active": False})
     return made
 
 
@@ -84,7 +94,7 @@ def test_a_catalogue_goes_to_another_tenant_and_the_second_time_nothing_changes(
     done = imported(other_tenant, file)
     assert done["features"] == NOTHING | {"created": 2}
     assert (done["products"]["created"], done["prices"]["created"], done["plans"]["created"]) == (1, 2, 2)
-    features, (product,), prices, plans = listed(other_api)
+    features, (product,), prices, plans, coupons = listed(other_api)
     assert {one["key"]: one["status"] for one in features} == {"calls": "active", "old": "archived"}
     assert [one["active"] for one in prices] == [False, True]
     assert prices[1]["tiers"][0] == {"upTo": "10.5", "unitAmount": "0.0035", "flatAmount": 0, "rate": None}
@@ -96,10 +106,19 @@ def test_a_catalogue_goes_to_another_tenant_and_the_second_time_nothing_changes(
     assert [(one["featureKey"], one["limit"], one["softLimit"]) for one in pro["features"]] == [
         ("calls", 5, True), ("old", -1, False),
     ]  # fmt: skip
+    five, share = coupons
+    assert (share["planIds"], share["productIds"]) == ([pro["id"]], [product["id"]])
+    assert share["priceIds"] == [prices[0]["id"], prices[1]["id"]]
+    assert (share["percentage"], share["durationPeriods"], share["stackingOrder"]) == ("12.5", 3, 5)
+    assert (share["applicationId"], share["maxRedemptionsPerCustomer"]) == (pro["applicationId"], 2)
+    assert (five["amount"], five["currency"], five["keepRemainder"], five["active"]) == (500, "EUR", True, False)
+    assert (five["validUntil"], five["maxRedemptions"], five["metadata"]) == (
+        "2099-01-01T00:00:00.123Z", 9, {"g": "h"},
+    )  # fmt: skip
     before = listed(other_api)
     again = imported(other_tenant, file)
-    assert [again[kind] for kind in ("features", "products", "prices", "plans")] == [
-        NOTHING | {"unchanged": number} for number in (2, 1, 2, 2)
+    assert [again[kind] for kind in ("features", "products", "prices", "plans", "coupons")] == [
+        NOTHING | {"unchanged": number} for number in (2, 1, 2, 2, 2)
     ]
     assert listed(other_api) == before
     assert exported(other_tenant) == document
@@ -109,9 +128,7 @@ def test_into_the_same_tenant_nothing_changes(shop: Catalogue, tenant: Tenant, a
     file.write_text(json.dumps(exported(tenant)))
     before = listed(api)
     done = imported(tenant, file)
-    assert (
-        sum(done[kind]["created"] + done[kind]["changed"] for kind in ("features", "products", "prices", "plans")) == 0
-    )
+    assert sum(one["created"] + one["changed"] for one in done.values() if isinstance(one, dict)) == 0
     assert listed(api) == before
 
 
@@ -133,7 +150,7 @@ def test_what_differs_is_changed_and_a_published_plan_gets_a_draft(
     assert listed(api) == before
     done = imported(tenant, file)
     assert {**done, "dryRun": True} == dry
-    features, (product,), _, plans = listed(api)
+    features, (product,), _, plans, _ = listed(api)
     assert next(one for one in features if one["key"] == "calls")["defaultLimit"] == 7
     assert product["name"] == "API 2"
     assert {one["slug"]: one["trialDays"] for one in plans} == {"pro": 14, "draft": 3}
@@ -146,9 +163,34 @@ def test_what_differs_is_changed_and_a_published_plan_gets_a_draft(
     assert (entry.actor_id, entry.reason) == ("command:import_catalogue", "import_catalogue")
 
 
+def test_of_a_coupon_what_may_change_is_changed_and_its_redemptions_stay_where_they_are(
+    shop: Catalogue, tenant: Tenant, api: Api, file: Path
+) -> None:
+    customer = shop.create("/api/customers", {"name": "Ada"})["id"]
+    api.patch("/api/coupons/FIVE", {"active": True})
+    shop.create("/api/coupons/FIVE/redeem", {"customerId": customer})
+    document = exported(tenant)
+    five = next(one for one in document["coupons"] if one["code"] == "FIVE")
+    five |= {"name": "5", "validUntil": None, "maxRedemptions": 1, "active": False, "metadata": {"i": "j"}}
+    file.write_text(json.dumps(document))
+    assert imported(tenant, file)["coupons"] == NOTHING | {"changed": 1, "unchanged": 1}
+    shown = api.get("/api/coupons/FIVE").json()
+    assert (shown["name"], shown["validUntil"], shown["maxRedemptions"]) == ("5", None, 1)
+    assert (shown["active"], shown["metadata"], shown["timesRedeemed"]) == (False, {"i": "j"}, 1)
+    assert imported(tenant, file)["coupons"] == NOTHING | {"unchanged": 2}
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
+        (lambda file: file["coupons"][0].update(percentage="13"), "coupons[0].percentage: Of a coupon this never"),
+        (lambda file: file["coupons"][0].update(prices=[]), "coupons[0].prices: Of a coupon this never changes."),
+        (lambda file: file["coupons"][0].update(application=None), "coupons[0].application: Of a coupon this never"),
+        (lambda file: file["coupons"][1].update(amount=5), "coupons[1].amount: Of a coupon this never changes."),
+        (lambda file: file["coupons"][1].update(code="NEW", currency=None), "coupons[1].currency: This field is req"),
+        (lambda file: file["coupons"][0].update(plans=["none"]), "coupons[0].plans[0]: none is not known here"),
+        (lambda file: file["coupons"][1].update(code="!"), "coupons[1].code: Expected letters, digits"),
+        (lambda file: file["coupons"][1].update(validUntil="2020-01-01T00:00:00Z"), "coupons[1].validUntil: The coup"),
         (lambda file: file["plans"][0].update(prices=["nothing"]), "plans[0].prices[0]: nothing is not known here"),
         (lambda file: file["plans"][0].update(application="none"), "plans[0].application: none is not known here"),
         (lambda file: file["plans"][0].update(currency="USD"), "plans[0].currency: Of a published plan this never"),
@@ -197,6 +239,7 @@ def test_the_outcome_is_said_in_words(shop: Catalogue, tenant: Tenant, file: Pat
     call_command("import_catalogue", tenant=tenant.slug, file=str(file), dry_run=True, stdout=out)
     assert "Nothing was done" in out.getvalue()
     assert "plans     0 created, 0 changed, 2 unchanged" in out.getvalue()
+    assert "coupons   0 created, 0 changed, 2 unchanged" in out.getvalue()
     out = StringIO()
     call_command("export_catalogue", tenant=tenant.slug, to=str(file), stdout=out)
     assert "features  2" in out.getvalue()

@@ -207,9 +207,24 @@ def make_archived_plan(owner: Owner) -> str:
     return made
 
 
+def make_coupon(owner: Owner) -> str:
+    """One that was never redeemed, restricted to a price."""
+    code, prices = f"C{new_id().hex}".upper(), [make_price(owner)]
+    body = {"code": code, "name": "Ten", "type": "percentage", "percentage": 10, "priceIds": prices}
+    return owner.create("/api/coupons", body)
+
+
+def make_redeemed_coupon(owner: Owner) -> str:
+    """One that a customer has."""
+    made = make_coupon(owner)
+    owner.create(f"/api/coupons/{made}/redeem", {"customerId": make_customer(owner)})
+    return made
+
+
 # What the first path segment after /api/ collects (below webhooks the second), for routes with an id in their path.
 COLLECTIONS: Mapping[str, str] = {
     "accounts": prefixes.ACCOUNT,
+    "coupons": prefixes.COUPON,
     "customers": prefixes.CUSTOMER,
     "entries": prefixes.JOURNAL_ENTRY,
     "features": prefixes.FEATURE,
@@ -229,6 +244,7 @@ COLLECTIONS: Mapping[str, str] = {
 FACTORIES: Mapping[str, tuple[Callable[[Owner], str], ...]] = {
     prefixes.ACCOUNT: (make_account, make_suspended_account),
     prefixes.APPLICATION: (make_application,),
+    prefixes.COUPON: (make_coupon, make_redeemed_coupon),
     prefixes.CUSTOMER: (make_customer,),
     prefixes.FEATURE: (make_feature, make_archived_feature),
     prefixes.GRANT: (make_grant, make_revoked_grant),
@@ -255,6 +271,7 @@ ALTERNATIVES: Mapping[str, frozenset[str]] = {"POST /api/grants": frozenset({"cu
 BODIES: Mapping[str, dict[str, Any]] = {
     "PATCH /api/accounts/{id}": {"metadata": {"tier": "gold"}},
     "POST /api/accounts": {"currency": "EUR", "ownerType": "customer"},
+    "POST /api/coupons": {"code": "TEN", "name": "Ten", "type": "percentage", "percentage": 10},
     "POST /api/entries": {
         "lines": [
             {"accountId": encode_id(prefixes.ACCOUNT, new_id()), "side": side, "amount": 1}

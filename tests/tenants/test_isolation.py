@@ -27,6 +27,7 @@ GUARDED = {
     "accounting_grant": "nothing is granted on an account that is not active",
     "accounting_grantuse": "rows are never changed",
     "accounting_hold": "nothing is held on an account that is not active",
+    "billing_coupontarget": "only a coupon that was never redeemed",
     "billing_planfeature": "only a draft version",
     "billing_planprice": "only a draft version",
     "tenants_erasedobject": "permission denied",
