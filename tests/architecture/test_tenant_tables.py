@@ -216,9 +216,9 @@ def test_the_application_only_adds_to_the_audit_trail() -> None:
 # One writes balances, and only what the journal gives.
 ERASERS = {
     "accounting_erase_books", "accounting_mark_books", "accounting_rebuild_balances",
-    "billing_erase_customers", "billing_erase_payments", "billing_erase_vat_checks", "events_erase", "invoicing_erase_documents",
-    "invoicing_erase_invoices", "invoicing_mark_drafts", "tenants_erase_answers", "tenants_erase_audit",
-    "tenants_mark_deleted", "webhooks_erase",
+    "billing_erase_customers", "billing_erase_payments", "billing_erase_vat_checks", "events_erase",
+    "invoicing_erase_documents", "invoicing_erase_invoices", "invoicing_mark_drafts", "tenants_erase_answers",
+    "tenants_erase_audit", "tenants_mark_deleted", "webhooks_erase",
 }  # fmt: skip
 
 
