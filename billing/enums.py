@@ -11,6 +11,13 @@ class VatStatus(TextChoices):
     INVALID = "invalid"
 
 
+class VatSource(TextChoices):
+    """Who judged a VAT number: its own check digits, or the member's register through VIES."""
+
+    CHECKSUM = "checksum"
+    VIES = "vies"
+
+
 class ProductType(TextChoices):
     """Whether a product is sold once or again and again."""
 

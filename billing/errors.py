@@ -25,6 +25,16 @@ class CustomerInUse(Conflict):
         super().__init__(text)
 
 
+class VatIdMissing(Conflict):
+    """409: the customer has no VAT number that could be verified."""
+
+    code = "vat_id_missing"
+    message = "The customer has no VAT number."
+
+    def __init__(self) -> None:
+        super().__init__(details=[Problem("vatId", self.code, self.message)])
+
+
 class CustomerHeld(Conflict):
     """409: the data of the customer may not be erased yet. The message gives the reasons of all blockers."""
 

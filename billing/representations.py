@@ -18,6 +18,7 @@ from billing.models import (
     Price,
     Product,
     Redemption,
+    VatCheck,
 )
 from billing.rating.coupons import CouponType
 from billing.rating.decimals import scaled, scaled_text
@@ -61,6 +62,27 @@ def customer_body(customer: Customer, *, balance: int) -> dict[str, Any]:
         "metadata": customer.metadata,
         "createdAt": format_instant(customer.created_at),
         "updatedAt": format_instant(customer.updated_at),
+    }
+
+
+def vat_body(customer: Customer, *, standing: VatCheck | None, newest: VatCheck | None) -> dict[str, Any]:
+    """What is known of a VAT number: what that rests on, and what went wrong (`selectors.vat_evidence`)."""
+    evidence = None
+    if standing is not None and newest is not None:
+        evidence = {
+            "source": standing.source,
+            "requestIdentifier": standing.request_identifier,
+            "requestDate": format_instant(standing.answered_at) if standing.answered_at else None,
+            "requester": standing.requester,
+            "name": standing.name,
+            "address": standing.address,
+            "error": newest.error,
+        }
+    return {
+        "vatId": customer.vat_id,
+        "status": customer.vat_status,
+        "checkedAt": format_instant(standing.checked_at) if standing else None,
+        "evidence": evidence,
     }
 
 

@@ -25,8 +25,10 @@ from billing.models import (
     PlanVersion,
     Price,
     Product,
+    VatCheck,
 )
 from billing.patterns import COUPON_CODE
+from billing.tax_numbers import read_vat_number
 from common.errors import NotFound
 from common.ids import InvalidId, decode_id
 from common.prefixes import COUPON
@@ -111,6 +113,25 @@ def customer_balance(customer: Customer) -> int:
     Only what `customers_with_balance` has read knows.
     """
     return -(customer.owed or 0)  # type: ignore[attr-defined]
+
+
+def vat_checks(*, tenant_id: UUID, customer_id: UUID) -> QuerySet[VatCheck]:
+    """What was found out about a customer's VAT numbers, newest first."""
+    return VatCheck.objects.filter(tenant_id=tenant_id, customer_id=customer_id).order_by("-id")
+
+
+def vat_evidence(customer: Customer) -> tuple[VatCheck | None, VatCheck | None]:
+    """The check that the status of the customer's number rests on, and the newest one; None while there is none.
+
+    They differ where the newest brought no verdict: an outage takes nothing from what was known before.
+    """
+    number = read_vat_number(customer.vat_id)
+    checks = vat_checks(tenant_id=customer.tenant_id, customer_id=customer.id)
+    checks = checks.filter(number=str(number) if number else customer.vat_id)
+    newest = checks.first()
+    if newest is None or newest.status == customer.vat_status:
+        return newest, newest
+    return checks.filter(status=customer.vat_status).first() or newest, newest
 
 
 def products(*, tenant_id: UUID, condition: Q | None = None) -> QuerySet[Product]:

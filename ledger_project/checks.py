@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from common.crypto import InvalidKey, Keyring
-from common.egress import EgressPolicy
+from common.egress import EgressPolicy, UrlNotAllowed, parse_url
 from ledger_project.worker.lanes import read_lanes
 
 
@@ -20,6 +20,20 @@ def egress_allow_list(**_kwargs: Any) -> list[CheckMessage]:
     except ValueError as wrong:
         return [Error(str(wrong), id="ledger.E001")]
     return []
+
+
+@register()
+def vies(**_kwargs: Any) -> list[CheckMessage]:
+    """`VIES_URL` must be a URL that may be called; a name server is not asked here."""
+    found: list[CheckMessage] = []
+    try:
+        if settings.VIES_URL:
+            parse_url(settings.VIES_URL)
+    except UrlNotAllowed as wrong:
+        found.append(Error(f"VIES_URL: {wrong.message}", id="ledger.E004"))
+    if settings.VIES_RECHECK_DAYS < 0:
+        found.append(Error("VIES_RECHECK_DAYS must not be negative; 0 checks nothing again.", id="ledger.E005"))
+    return found
 
 
 @register()

@@ -201,6 +201,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 RATE_LIMIT_PER_MINUTE = env.int("RATE_LIMIT_PER_MINUTE", default=0)
 IDEMPOTENCY_KEY_HOURS = env.int("IDEMPOTENCY_KEY_HOURS", default=24)
 LEDGER_EGRESS_ALLOW = env.str("LEDGER_EGRESS_ALLOW", default="")
+# Empty: nobody is asked about VAT numbers, and what adds up stays unverified.
+VIES_URL = env.str("VIES_URL", default="https://ec.europa.eu/taxation_customs/vies/rest-api/check-vat-number")
+VIES_RECHECK_DAYS = env.int("VIES_RECHECK_DAYS", default=90)
 JOB_LEASE_SECONDS = env.int("JOB_LEASE_SECONDS", default=30)
 JOB_HEARTBEAT_SECONDS = env.int("JOB_HEARTBEAT_SECONDS", default=max(1, JOB_LEASE_SECONDS // 3))
 WORKER_POLL_INTERVAL_MS = env.int("WORKER_POLL_INTERVAL_MS", default=1000)

@@ -84,16 +84,17 @@ class TenantForeignKey(_TableDdl):
 
     To a parent that belongs to no tenant (the tenant itself, a user) it is the plain reference.
     Never deferrable: a deferred constraint that fails at the end of a pipeline would leave the connection out of step.
+    With `cascade` the row goes with its parent, which it then does not keep from being deleted.
     """
 
-    def __init__(self, *, field: str, name: str) -> None:
+    def __init__(self, *, field: str, name: str, cascade: bool = False) -> None:
         super().__init__(name=name)
-        self.field = field
+        self.field, self.cascade = field, cascade
 
     def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         """For migrations."""
         path, args, kwargs = super().deconstruct()
-        return path, args, {**kwargs, "field": self.field}
+        return path, args, {**kwargs, "field": self.field, **({"cascade": True} if self.cascade else {})}
 
     def _create(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:
         quote = schema_editor.quote_name
@@ -107,7 +108,8 @@ class TenantForeignKey(_TableDdl):
             theirs.insert(0, tenant)
         return (
             f"ALTER TABLE %(table)s ADD CONSTRAINT %(name)s FOREIGN KEY ({', '.join(own)}) "
-            f"REFERENCES {quote(parent.db_table)} ({', '.join(theirs)}) NOT DEFERRABLE"
+            f"REFERENCES {quote(parent.db_table)} ({', '.join(theirs)}) "
+            f"{'ON DELETE CASCADE ' if self.cascade else ''}NOT DEFERRABLE"
         )
 
     def _remove(self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor) -> str:

@@ -50,6 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.SECRET_KEY = "tests-only-" + "s" * 50
     settings.ENCRYPTION_KEY = "a1" * 32
     settings.ENCRYPTION_KEYS_OLD = []
+    # Nobody outside is asked about VAT numbers; tests of that bring a VIES of their own.
+    settings.VIES_URL = ""
     # `migrate` would otherwise leave the test database for the one that this URL names.
     settings.DATABASE_OWNER_URL = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -18,8 +18,11 @@ from billing.admin.forms import (
     customer_values,
 )
 from billing.admin.payments import payments_panel
+from billing.admin.vat import checks_panel, has_number
 from billing.models import Customer
 from billing.services.customers import create_customer, delete_customer, update_customer
+from billing.services.vat_checks import Outcome as VerificationOutcome
+from billing.services.vat_checks import request_verification
 from common.prefixes import CUSTOMER
 from tenants.backoffice import display
 from tenants.backoffice.access import access_of
@@ -81,10 +84,13 @@ class CustomerPage(BackofficeAdmin):
         return queryset.filter(id__in=customers_called(access_of(request).tenant_id, term)), False
 
     def panels(self, request: HttpRequest, row: Customer) -> Sequence[Panel]:
-        """Invoices, payments, and the history of all of it."""
+        """Invoices, payments, checks of the VAT number, and the history of all of it."""
         access = access_of(request)
         subject = Subject("customer", row.id)
-        return [*panels_of(access, subject), *payments_panel(access, subject), timeline_of(access, subject)]
+        return [
+            *panels_of(access, subject), *payments_panel(access, subject), *checks_panel(access, row),
+            timeline_of(access, subject),
+        ]  # fmt: skip
 
     @action_button("New customer", "customers:write", on="list", fields=NewCustomerForm, tone="primary", icon="add")
     def create(self, press: Press) -> Outcome:
@@ -107,6 +113,21 @@ class CustomerPage(BackofficeAdmin):
         changes = customer_changes(press.object, press.data)
         update_customer(tenant_id=press.tenant_id, customer_id=press.object.id, at=press.at, changes=changes)
         return "The customer has been changed."
+
+    @action_button(
+        "Check VAT number", "customers:write", shown=has_number, icon="verified",
+        help="By its check digits at once, and by VIES as soon as it answers. The result appears below.",
+    )  # fmt: skip
+    def check_vat(self, press: Press) -> Outcome:
+        """`request_verification`."""
+        judged = request_verification(
+            tenant_id=press.tenant_id, customer_id=press.object.id, at=press.at, trace_id=press.context.trace_id
+        )
+        if judged is VerificationOutcome.INVALID:
+            return "The number is invalid: its format or its check digits are wrong."
+        if judged is not None:
+            return "The number is not one of the European Union, so that VIES does not know it."
+        return "The number will be checked with VIES within a minute, where VIES can be reached."
 
     @action_button(
         "Delete", "customers:write", reason="required", tone="danger", icon="delete", shown=is_kept,

@@ -12,7 +12,7 @@ from billing import sql_catalogue
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0007_coupons"),
+        ("billing", "0009_vat_checks"),
         ("tenants", "0005_email_invoices"),
     ]
 

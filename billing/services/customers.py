@@ -11,7 +11,6 @@ from uuid import UUID
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
 
-from billing.enums import VatStatus
 from billing.errors import CustomerErased, CustomerExists, CustomerInUse, CustomerMismatch
 from billing.events import CUSTOMER_CREATED
 from billing.models import Customer
@@ -24,6 +23,7 @@ from billing.selectors import (
     hold_customer,
     lock_customer,
 )
+from billing.services.vat_numbers import follow_vat_number, status_offline
 from common.constraints import violated_constraint, violated_table
 from common.metadata import merged_metadata
 from events.domain import DomainEvent
@@ -51,7 +51,7 @@ def create_customer(
     """A new customer; publishes `customer.created`. Raises `CustomerExists` when the external id is taken."""
     customer = Customer(
         tenant_id=tenant_id, external_id=external_id, name=name, email=email, currency=currency, locale=locale,
-        address=address, vat_id=vat_id, vat_status=_new_vat_status(vat_id), tax_exempt=tax_exempt,
+        address=address, vat_id=vat_id, vat_status=status_offline(vat_id), tax_exempt=tax_exempt,
         metadata=dict(metadata or {}), created_at=at, updated_at=at,
     )  # fmt: skip
     try:
@@ -61,6 +61,7 @@ def create_customer(
         if violated_constraint(refused) != EXTERNAL_ID_UNIQUE:
             raise
         raise CustomerExists() from refused
+    follow_vat_number(customer, at=at)
     _announce(customer, at=at, trace_id=trace_id)
     return customer
 
@@ -69,7 +70,7 @@ def update_customer(*, tenant_id: UUID, customer_id: UUID, at: dt.datetime, chan
     """The customer with `changes` (by column; None clears) applied; `metadata` is merged, its nulls remove.
 
     Raises `NotFound`, `CustomerErased`, and `InvalidRequest` when the merged metadata are too many. A new VAT number is
-    unverified again.
+    unverified again, or invalid where its check digits are wrong.
     """
     customer = lock_customer(tenant_id=tenant_id, customer_id=customer_id)
     if customer.erased_at is not None:
@@ -78,7 +79,7 @@ def update_customer(*, tenant_id: UUID, customer_id: UUID, at: dt.datetime, chan
     if "metadata" in changed:
         changed["metadata"] = merged_metadata(customer.metadata, changed["metadata"])
     if "vat_id" in changed and changed["vat_id"] != customer.vat_id:
-        changed["vat_status"] = _new_vat_status(changed["vat_id"])
+        changed["vat_status"] = status_offline(changed["vat_id"])
     return _save(customer, changed, at=at)
 
 
@@ -174,6 +175,7 @@ def _find_or_create(
             break  # else it was deleted between the two statements
     if row.id != wanted.id:
         return row, False
+    follow_vat_number(row, at=at)
     _announce(row, at=at, trace_id=trace_id)
     return row, True
 
@@ -189,7 +191,7 @@ def _fill_empty(customer: Customer, details: CustomerDetails, *, at: dt.datetime
 
 def _new_customer(*, tenant_id: UUID, external_id: str, details: CustomerDetails, at: dt.datetime) -> Customer:
     return Customer(
-        tenant_id=tenant_id, external_id=external_id, vat_status=_new_vat_status(details.vat_id), created_at=at,
+        tenant_id=tenant_id, external_id=external_id, vat_status=status_offline(details.vat_id), created_at=at,
         updated_at=at, **asdict(details),
     )  # fmt: skip
 
@@ -198,7 +200,7 @@ def _filling(customer: Customer, details: CustomerDetails) -> dict[str, Any]:
     """The columns that `details` fill."""
     missing = _missing(customer, details)
     if "vat_id" in missing:
-        missing["vat_status"] = _new_vat_status(missing["vat_id"])
+        missing["vat_status"] = status_offline(missing["vat_id"])
     return missing
 
 
@@ -219,6 +221,8 @@ def _save(customer: Customer, changes: Mapping[str, Any], *, at: dt.datetime) ->
     customer.updated_at = at
     customer.save(update_fields=[*differing, "updated_at"])
     customer.version += 1
+    if "vat_id" in differing:
+        follow_vat_number(customer, at=at, changed=True)
     return customer
 
 
@@ -226,10 +230,6 @@ def _plural(table: str | None) -> str:
     """What the rows of a table are called."""
     names = {model._meta.db_table: str(model._meta.verbose_name_plural) for model in apps.get_models()}
     return names.get(table or "", "other objects")
-
-
-def _new_vat_status(vat_id: str | None) -> str | None:
-    return VatStatus.UNVERIFIED.value if vat_id else None
 
 
 def _announce(customer: Customer, *, at: dt.datetime, trace_id: str) -> None:

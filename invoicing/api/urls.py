@@ -6,6 +6,7 @@ from invoicing.api import documents, views
 from invoicing.api.books import DeferredRevenueView, ReceivablesAgeingView
 from invoicing.api.explaining import ExplainView, PreviewView
 from invoicing.api.sending import SendView
+from invoicing.api.vat import VerifyVatView
 
 urlpatterns = [
     path("api/invoices", views.InvoicesView.as_view()),
@@ -22,6 +23,7 @@ urlpatterns = [
     path("api/invoices/<str:id>/cancel", views.CancelView.as_view()),
     path("api/invoices/<str:id>/send", SendView.as_view()),
     path("api/invoices/<str:id>/mark-uncollectible", views.MarkUncollectibleView.as_view()),
+    path("api/customers/<str:id>/verify-vat", VerifyVatView.as_view()),
     path("api/books/receivables-ageing", ReceivablesAgeingView.as_view()),
     path("api/books/deferred-revenue", DeferredRevenueView.as_view()),
 ]

@@ -39,6 +39,8 @@ NOT_AUDITED = {
     "accounting_sealedentry": "itself a record that never changes",
     "accounting_transfer": "written once with its entry; only changes of it enter the trail",
     "billing_couponuse": "written once with its invoice; what it changes of the redemption is audited there",
+    "billing_vatcheck": "itself a record that never changes, with personal data kept out of the trail",
+    "billing_vatverification": "progress of a machine; what it finds out is a check",
     "tenants_auditentry": "the trail itself",
     "tenants_idempotencykey": "stored answers; the effect they belong to is audited",
     "events_event": "a record that never changes, written beside the audited change",
@@ -215,9 +217,9 @@ def test_the_application_only_adds_to_the_audit_trail() -> None:
 # One writes balances, and only what the journal gives.
 ERASERS = {
     "accounting_erase_books", "accounting_mark_books", "accounting_rebuild_balances",
-    "billing_erase_customers", "billing_erase_payments", "events_erase", "invoicing_erase_documents",
-    "invoicing_erase_invoices", "invoicing_mark_drafts", "tenants_erase_answers", "tenants_erase_audit",
-    "tenants_mark_deleted", "webhooks_erase",
+    "billing_erase_customers", "billing_erase_payments", "billing_erase_vat_checks", "events_erase",
+    "invoicing_erase_documents", "invoicing_erase_invoices", "invoicing_mark_drafts", "tenants_erase_answers",
+    "tenants_erase_audit", "tenants_mark_deleted", "webhooks_erase",
 }  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def customer_button(customer: dict[str, Any], name: str) -> str:
 
 def test_a_customer_is_created_and_checked_as_the_api_checks(api: Api, browser: Client) -> None:
     given = {"external_id": "user-7", "name": " Ada ", "email": "ada@example.com", "country": "DE", "city": "Jena"}
-    answer = press(browser, f"{CUSTOMERS}do/create/", **given, vat_id="DE123456789", metadata="team = a")
+    answer = press(browser, f"{CUSTOMERS}do/create/", **given, vat_id="DE811907980", metadata="team = a")
     assert "Ada has been created." in text_of(answer)
     shown = api.get("/api/customers?externalId=user-7").json()["data"][0]
     assert (shown["name"], shown["address"]["city"], shown["address"]["line1"]) == ("Ada", "Jena", None)

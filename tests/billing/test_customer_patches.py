@@ -21,6 +21,7 @@ LINES = st.fixed_dictionaries(
         "country": st.sampled_from(["DE", "FR"]),
     },
 )
+STATUSES = {"DE811907980": "unverified", "FR 12 345": "invalid", "CHE-116.281.710": "unverified"}
 METADATA = st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.none() | TEXT, max_size=4)
 PATCH = st.fixed_dictionaries(
     {},
@@ -30,7 +31,7 @@ PATCH = st.fixed_dictionaries(
         "currency": st.none() | st.sampled_from(["EUR", "JPY", "KWD"]),
         "locale": st.none() | st.sampled_from(["en", "pt-BR", "zh-Hant-TW"]),
         "address": st.none() | LINES,
-        "vatId": st.none() | st.sampled_from(["DE123456789", "FR 12 345"]),
+        "vatId": st.none() | st.sampled_from(list(STATUSES)),
         "taxExempt": st.none() | st.booleans(),
         "metadata": METADATA,
     },
@@ -49,7 +50,7 @@ def applied(model: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
             after["address"] = EMPTY_ADDRESS | value if value else None
         elif name != "taxExempt" or value is not None:
             after[name] = value
-    after["vatStatus"] = "unverified" if after["vatId"] else None
+    after["vatStatus"] = STATUSES.get(after["vatId"])
     return after
 
 

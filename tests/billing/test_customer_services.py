@@ -30,7 +30,7 @@ from tenants.scope import tenant_scope
 
 LATER = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 DETAILS = CustomerDetails(
-    name="Ada GmbH", email="ada@example.com", address={"city": "Bern"}, vat_id="DE123456789", locale="de"
+    name="Ada GmbH", email="ada@example.com", address={"city": "Bern"}, vat_id="DE811907980", locale="de"
 )
 
 
@@ -68,7 +68,7 @@ def test_details_fill_empty_fields_and_overwrite_none(scope: Tenant, at: dt.date
     customer = resolve_customer(tenant_id=scope.id, at=LATER, external_id="user-1", details=DETAILS)
     stored = Customer.objects.get()
     assert (stored.name, stored.address, stored.email) == ("Old name", {"city": "Rom"}, "ada@example.com")
-    assert (stored.vat_id, stored.vat_status, stored.locale) == ("DE123456789", "unverified", "de")
+    assert (stored.vat_id, stored.vat_status, stored.locale) == ("DE811907980", "unverified", "de")
     assert stored.updated_at == LATER
     assert stored.version == customer.version == 2
     other = CustomerDetails(

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
 CANARIES = {
     "userId": "canaryuserid", "name": "canaryname", "former name": "canaryformer", "e-mail": "canarymail@example.org",
     "line1": "canaryline", "city": "canarycity", "region": "canaryregion", "postal code": "canarypost",
-    "VAT id": "DE999888777", "notes": "canarynotes", "metadata of the invoice": "canaryinvoicedata",
+    "VAT id": "DE999888776", "notes": "canarynotes", "metadata of the invoice": "canaryinvoicedata",
     "metadata of the customer": "canarycustomerdata", "reference of the payment": "canaryreference",
     "reason of a void invoice": "canaryreason", "notes of a deleted draft": "canarydraft",
     "deleted customer": "canarydeleted", "user of an idempotent request": "canarykeyed",
@@ -41,6 +41,7 @@ CANARIES = {
     "metadata of a grant": "canarygrant", "metadata of a used grant": "canaryusedgrant",
     "reason of a credit": "canarycredit", "reason of a revocation": "canaryrevoked",
     "address of a mail sent by hand": "canarysendto@example.org", "answer of a subscriber": "canaryanswer",
+    "name in a register": "canaryregistered", "address in a register": "canaryseat",
 }  # fmt: skip
 # Planted where it is refused: it must reach no log on the way.
 REFUSED = "canaryrefused"
@@ -63,7 +64,7 @@ def mails() -> Iterator[SmtpSink]:
 
 
 @pytest.fixture
-def instance(tmp_path: Path, mails: SmtpSink) -> Iterator[Instance]:
+def instance(tmp_path: Path, mails: SmtpSink, receiver: Sink) -> Iterator[Instance]:
     """A whole Ledger of its own."""
     started = Instance(
         tmp_path / "home",
@@ -73,6 +74,7 @@ def instance(tmp_path: Path, mails: SmtpSink) -> Iterator[Instance]:
         EMAIL_HOST="127.0.0.1",
         EMAIL_PORT=str(mails.port),
         LEDGER_EGRESS_ALLOW="127.0.0.1",
+        VIES_URL=receiver.url("/vies"),
     ).serving()
     yield started
     started.end()
@@ -111,6 +113,8 @@ def plant(caller: Caller, receiver: Sink) -> list[str]:
     word = CANARIES["answer of a subscriber"].encode()
     receiver.answers["/"] = lambda received: (200, {}, word + received.body)
     receiver.answers["/failing"] = lambda received: (500, {}, word + received.body)
+    registered = {"name": CANARIES["name in a register"], "address": CANARIES["address in a register"]}
+    receiver.answers["/vies"] = lambda received: (200, {}, json.dumps({"valid": True, **registered}).encode())
     for path in ("/", "/failing"):
         caller.must("POST", "/api/webhooks/subscribers", {"name": "Books", "url": receiver.url(path)})
     address = {
@@ -127,6 +131,7 @@ def plant(caller: Caller, receiver: Sink) -> list[str]:
         },
     )  # fmt: skip
     caller.must("PATCH", f"/api/customers/{customer['id']}", {"name": CANARIES["name"]})
+    caller.must("POST", f"/api/customers/{customer['id']}/verify-vat")
     issued = {
         "userId": CANARIES["userId"], "items": [{"description": "Consulting", "unitPrice": 100}],
         "notes": CANARIES["notes"], "metadata": {"who": CANARIES["metadata of the invoice"]},

@@ -167,6 +167,7 @@ def at_work(request: pytest.FixtureRequest) -> dict[str, Callable[[], Counted]]:
         "accounting.tasks.seal_entries": lambda: _entries(of("tenant")),
         "accounting.tasks.expire_holds": lambda: _holds(of("tenant")),
         "accounting.tasks.settle_grants": lambda: _grants(of("tenant")),
+        "billing.tasks.verify_vat_numbers": lambda: _vat_numbers(of("tenant"), of("sink"), of("settings")),
         "events.tasks.dispatch_events": lambda: _events(of("tenant"), of("subscribed")),
         "events.tasks.send_mail": lambda: _mails(of("tenant")),
         "invoicing.tasks.render_documents": lambda: _documents(of("tenant"), of("api")),
@@ -213,6 +214,15 @@ def _callbacks(tenant: Tenant, sink: Sink, settings: Any) -> Counted:
     with tenant_scope(tenant.id):
         create_subscriber(tenant_id=tenant.id, at=NOW, now=NOW, name="sink", url=judge_url(sink.url()))
     happen(tenant, *["invoice.paid"] * COUNT)
+    return lambda: len(sink.received)
+
+
+def _vat_numbers(tenant: Tenant, sink: Sink, settings: Any) -> Counted:
+    settings.VIES_URL, settings.LEDGER_EGRESS_ALLOW = sink.url("/vies"), "127.0.0.1"
+    sink.answers["/vies"] = lambda _: (200, {}, b'{"valid": true}')
+    with tenant_scope(tenant.id):
+        for _ in range(COUNT):
+            create_customer(tenant_id=tenant.id, at=NOW, vat_id="DE811907980")
     return lambda: len(sink.received)
 
 

@@ -28,8 +28,8 @@ URL = "https://192.0.32.8/hooks"
 
 def test_the_public_events_are_those_of_the_contract():
     assert public_events() == [
-        "customer.created", "invoice.created", "invoice.finalised", "invoice.paid", "invoice.past_due",
-        "invoice.uncollectible", "invoice.voided", "transfer.posted", "transfer.voided",
+        "customer.created", "customer.updated", "invoice.created", "invoice.finalised", "invoice.paid",
+        "invoice.past_due", "invoice.uncollectible", "invoice.voided", "transfer.posted", "transfer.voided",
     ]  # fmt: skip
 
 
