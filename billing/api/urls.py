@@ -15,6 +15,7 @@ from billing.api.views.plans import (
 )
 from billing.api.views.prices import PricesView, PriceView
 from billing.api.views.products import ProductsView, ProductToggleView, ProductView
+from billing.api.views.tax_rates import TaxRatesView, TaxRateView
 
 urlpatterns = [
     path("api/customers", CustomersView.as_view()),
@@ -36,4 +37,6 @@ urlpatterns = [
     path("api/products", ProductsView.as_view()),
     path("api/products/<str:id>", ProductView.as_view()),
     path("api/products/<str:id>/toggle", ProductToggleView.as_view()),
+    path("api/tax-rates", TaxRatesView.as_view()),
+    path("api/tax-rates/<str:id>", TaxRateView.as_view()),
 ]

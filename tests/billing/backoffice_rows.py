@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from billing.models import Customer, Feature, Payment, Plan, PlanVersion, Price, Product
+from billing.models import Customer, Feature, Payment, Plan, PlanVersion, Price, Product, TaxRate
 from billing.services.customers import create_customer
 from billing.services.features import create_feature
 from billing.services.payments import record_manual_payment
 from billing.services.plans import create_plan
 from billing.services.prices import create_price
 from billing.services.products import create_product
+from billing.services.tax_rates import create_tax_rate
 from tenants.models import Tenant
 from tests.conftest import AT
 from tests.tenants.backoffice.rows import maker
@@ -61,3 +63,11 @@ def _plan(tenant: Tenant, user: Any) -> Any:
 @maker(PlanVersion)
 def _plan_version(tenant: Tenant, user: Any) -> Any:
     return PlanVersion.objects.get(plan_id=_plan(tenant, user).id)
+
+
+@maker(TaxRate)
+def _tax_rate(tenant: Tenant, user: Any) -> Any:
+    return create_tax_rate(
+        tenant_id=tenant.id, at=AT, country="DE", category=f"books{next(_numbers)}", rate=Decimal(7), label="VAT",
+        valid_from=AT,
+    )  # fmt: skip
