@@ -6,16 +6,20 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
+
 from billing.catalogue_file import FORMAT, KEY, VERSION, name_of
 from billing.enums import FeatureStatus, PlanStatus
-from billing.models import Feature, Plan, Price, Product
+from billing.models import Feature, Plan, Price, Product, TaxRate
+from billing.representations import tax_rate_body
 from billing.selectors import features, plans, prices, products, standing_version
+from billing.tax_selectors import tax_rates
 from common.ids import encode_id
 from common.prefixes import PRICE, PRODUCT
 
 
 def export_catalogue(*, tenant_id: UUID, at: dt.datetime) -> dict[str, Any]:
-    """Features, products with their prices, and plans with the terms in force, else with those of the latest version.
+    """Features, products with their prices, tax rates, and plans with the terms in force, else of the latest version.
 
     What an import made is named by the key it was imported under.
     """
@@ -26,6 +30,8 @@ def export_catalogue(*, tenant_id: UUID, at: dt.datetime) -> dict[str, Any]:
     found = features(tenant_id=tenant_id).select_related("application").order_by("id")
     named = {feature.id: _name(feature) for feature in found}
     sold = products(tenant_id=tenant_id).order_by("id")
+    # A rate that was withdrawn was never in force and never will be.
+    standing = tax_rates(tenant_id=tenant_id).exclude(valid_until=F("valid_from")).order_by("id")
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -35,6 +41,7 @@ def export_catalogue(*, tenant_id: UUID, at: dt.datetime) -> dict[str, Any]:
             _plan(plan, keyed, named)
             for plan in plans(tenant_id=tenant_id, at=at).select_related("application").order_by("id")
         ],
+        "taxRates": [_tax_rate(rate) for rate in standing],
     }
 
 
@@ -76,6 +83,14 @@ def _plan(plan: Plan, keyed: dict[UUID, str], named: dict[UUID, str]) -> dict[st
         "archived": plan.status == PlanStatus.ARCHIVED, "trialDays": version.trial_days,
         "minimumCommitment": version.minimum_commitment, "metadata": plan.metadata,
         "prices": [keyed[one.price_id] for one in version.prices.all()], "features": granted,
+    }  # fmt: skip
+
+
+def _tax_rate(rate: TaxRate) -> dict[str, Any]:
+    shown = tax_rate_body(rate)
+    return {
+        name: shown[name]
+        for name in ("country", "region", "category", "rate", "label", "validFrom", "validUntil")
     }  # fmt: skip
 
 

@@ -32,10 +32,13 @@ PATCH = st.fixed_dictionaries(
         "address": st.none() | LINES,
         "vatId": st.none() | st.sampled_from(["DE123456789", "FR 12 345"]),
         "taxExempt": st.none() | st.booleans(),
+        "taxExemption": st.none() | st.fixed_dictionaries({"certificate": TEXT}, optional={"reason": TEXT}),
         "metadata": METADATA,
     },
 )
 EMPTY_ADDRESS = dict.fromkeys(["line1", "line2", "city", "region", "postalCode", "country"])
+
+EMPTY_EXEMPTION = dict.fromkeys(["reason", "country", "region", "validFrom", "validUntil"])
 
 
 def applied(model: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
@@ -47,8 +50,11 @@ def applied(model: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
             after["metadata"] = {key: text for key, text in merged.items() if text is not None}
         elif name == "address":
             after["address"] = EMPTY_ADDRESS | value if value else None
+        elif name == "taxExemption":
+            after["taxExemption"] = EMPTY_EXEMPTION | value if value else None
         elif name != "taxExempt" or value is not None:
             after[name] = value
+    after["taxIds"] = [{"type": "eu_vat", "value": after["vatId"]}] if after["vatId"] else None
     after["vatStatus"] = "unverified" if after["vatId"] else None
     return after
 

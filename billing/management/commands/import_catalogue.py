@@ -17,7 +17,7 @@ from tenants.clocks import business_now
 from tenants.management.base import OperatorCommand, resolve_tenant
 from tenants.scope import tenant_scope
 
-KINDS = ("features", "products", "prices", "plans")
+KINDS = ("features", "products", "prices", "plans", "taxRates")
 OUTCOMES = ("created", "changed", "unchanged")
 SHOWN = 20
 
@@ -28,7 +28,7 @@ class Command(OperatorCommand):
     help = (
         "Bring the catalogue of a tenant in line with a file of export_catalogue. What is missing is created, what "
         "differs is changed; nothing is deleted and nothing is published: new plans are drafts, and a published plan "
-        "whose terms differ gets a new draft version. Importing twice changes nothing the second time. When anything "
+        "whose terms differ gets a new draft version. Of tax rates label and end change. Importing twice changes nothing the second time. When anything "
         "in the file is refused, nothing of it is done."
     )
     examples = """
