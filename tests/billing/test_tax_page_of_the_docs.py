@@ -21,8 +21,8 @@ from tests.conftest import AT
 pytestmark = pytest.mark.django_db
 PAGE = (settings.BASE_DIR / "docs/tax.md").read_text()
 _DECISION = re.compile(
-    r"(?P<seller>\w+) → (?P<country>\w+)(?:-(?P<region>\w+))?(?: (?P<number>\w+) (?P<status>\w+))?(?:, (?P<code>[^:]+))?"
-    r": (?P<taxes>.+)"
+    r"(?P<seller>\w+) → (?P<country>\w+)(?:-(?P<region>\w+))?(?: (?P<number>\w+) (?P<status>\w+))?"
+    r"(?:, (?P<code>[^:]+))?: (?P<taxes>.+)"
 )
 
 

@@ -20,7 +20,8 @@ class Command(OperatorCommand):
 
     help = (
         "Write the catalogue of a tenant as JSON: features, products with their prices, tax rates, and plans with the "
-        "terms that are in force, else with those of their latest version. import_catalogue reads it, in this tenant or another."
+        "terms that are in force, else with those of their latest version. import_catalogue reads it, in this "
+        "tenant or another."
     )
     examples = """
         manage.py export_catalogue --tenant demo > catalogue.json
@@ -43,10 +44,8 @@ class Command(OperatorCommand):
             Path(options["to"]).write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
         except OSError as broken:
             raise CommandError(f"{options['to']} cannot be written: {broken.strerror}") from broken
-        return {
-            "file": options["to"],
-            **{name: len(document[name]) for name in ("features", "products", "plans", "taxRates")},
-        }
+        counted = ("features", "products", "plans", "taxRates")
+        return {"file": options["to"], **{name: len(document[name]) for name in counted}}
 
     def describe(self, result: Mapping[str, Any]) -> str:
         """The document itself, unless it was written to a file."""
