@@ -16,7 +16,7 @@ from rest_framework import serializers
 
 from billing.enums import BillingInterval, FeatureType, ProductType, ResetPeriod
 from billing.models.plan import MAX_FEATURES, MAX_PRICES, MAX_TRIAL_DAYS
-from billing.models.tax_rate import RATE_PLACES
+from billing.models.tax_rate import MAX_REGION, RATE_PLACES
 from billing.patterns import FEATURE_KEY, FEATURE_KEY_HINT, SLUG, SLUG_HINT, TAX_CATEGORY, TAX_CATEGORY_HINT
 from common.api.address import CountryField
 from common.api.fields import (
@@ -122,7 +122,7 @@ class TaxRateEntry(InputSerializer):
     """A tax rate; `rate` in percent."""
 
     country = CountryField()
-    region = TextField(max_length=64, required=False)
+    region = TextField(max_length=MAX_REGION, required=False)
     category = PatternField(max_length=32, pattern=TAX_CATEGORY, hint=TAX_CATEGORY_HINT)
     rate = DecimalField(places=RATE_PLACES, min_value=Decimal(0), max_value=Decimal(100))
     label = TextField(max_length=50)  # type: ignore[assignment]

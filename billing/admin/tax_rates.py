@@ -11,9 +11,8 @@ from django import forms
 from django.db.models import Q
 from django.http import HttpRequest
 
-from billing.api.tax_rates import MAX_REGION
 from billing.models import TaxRate
-from billing.models.tax_rate import RATE_PLACES
+from billing.models.tax_rate import MAX_REGION, RATE_PLACES
 from billing.patterns import TAX_CATEGORY, TAX_CATEGORY_HINT
 from billing.rating.decimals import scaled, scaled_text
 from billing.services.tax_rates import create_tax_rate, update_tax_rate

@@ -9,17 +9,15 @@ from typing import Any
 from django.db.models import Q
 from rest_framework import serializers
 
-from billing.models.tax_rate import RATE_PLACES
+from billing.models.tax_rate import MAX_REGION, RATE_PLACES
 from billing.patterns import TAX_CATEGORY, TAX_CATEGORY_HINT
 from billing.tax_selectors import rates_in_force_at
-from billing.taxation import STANDARD, region_key
+from billing.taxation import STANDARD
 from common.api.address import CountryField
-from common.api.fields import DecimalField, InstantField, PatternField, TextField, read_instant, refuse
+from common.api.fields import DecimalField, InstantField, PatternField, TextField, read_instant
 from common.api.filters import Filter, Refused, Zone, text_filter
 from common.api.serializers import InputSerializer
 from common.countries import COUNTRIES
-
-MAX_REGION = 64
 
 
 class TaxRateChange(InputSerializer):
@@ -41,12 +39,6 @@ class TaxRateInput(InputSerializer):
     label = TextField(max_length=50)  # type: ignore[assignment]
     valid_from = InstantField()
     valid_until = InstantField(required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A region says more than the country before it."""
-        if "region" in attrs and region_key(attrs["country"], attrs["region"]) is None:
-            raise serializers.ValidationError({"region": refuse("invalid", "Expected a region such as QC.").detail})
-        return attrs
 
 
 class TaxRateOutput(serializers.Serializer[Any]):

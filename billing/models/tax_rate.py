@@ -14,6 +14,7 @@ from tenants.isolation import Audited, TenantForeignKey, TenantIsolation, Tenant
 from tenants.models.base import TenantOwned, Timestamped
 
 TAX_RATE_WINDOWS_APART = "tax_rate_windows_apart"
+MAX_REGION: Final = 64
 RATE_PLACES: Final = 6
 """Of a percentage: as many as the rate of an item has, which is kept in basis points with four."""
 
@@ -35,7 +36,7 @@ class TaxRate(TenantOwned, Timestamped):
     """
 
     country = models.CharField(max_length=2)
-    region = models.CharField(max_length=64, null=True)  # noqa: DJ001 - null is the whole country
+    region = models.CharField(max_length=MAX_REGION, null=True)  # noqa: DJ001 - null is the whole country
     category = models.CharField(max_length=32, default="standard")
     rate = models.DecimalField(max_digits=3 + RATE_PLACES, decimal_places=RATE_PLACES)  # percent
     label = models.CharField(max_length=50)

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from billing.errors import OverlappingTaxRate, TaxRateInForce
 from billing.models import TaxRate
-from billing.models.tax_rate import TAX_RATE_WINDOWS_APART
+from billing.models.tax_rate import MAX_REGION, TAX_RATE_WINDOWS_APART
 from billing.tax_selectors import lock_tax_rate
 from billing.taxation import STANDARD, region_key
 from common.constraints import violated_constraint
@@ -27,12 +27,14 @@ def create_tax_rate(
 ) -> TaxRate:  # fmt: skip
     """A new rate, in percent, in force in `[valid_from, valid_until)`, which may lie in the past.
 
-    Raises `InvalidRequest` for a window that ends before it begins, and `OverlappingTaxRate`.
+    Raises `InvalidRequest` for a region that names none and a window that ends before it begins, and
+    `OverlappingTaxRate`.
     """
+    named = _region(country, region)
     if valid_until is not None and valid_until <= valid_from:
         raise InvalidRequest([Problem("validUntil", "too_small", "Must be after validFrom.")])
     row = TaxRate(
-        tenant_id=tenant_id, country=country, region=region_key(country, region), category=category, rate=rate,
+        tenant_id=tenant_id, country=country, region=named, category=category, rate=rate,
         label=label, valid_from=valid_from, valid_until=valid_until, created_at=at, updated_at=at,
     )  # fmt: skip
     _lock_rates(tenant_id)
@@ -61,6 +63,18 @@ def update_tax_rate(*, tenant_id: UUID, rate_id: UUID, at: dt.datetime, changes:
     with _apart("validUntil"):
         row.save(update_fields=[*differing, "updated_at"])
     return row
+
+
+def _region(country: str, region: str | None) -> str | None:
+    """As it is stored. Upper case may be longer, and a country alone is no region."""
+    if region is None:
+        return None
+    named = region_key(country, region)
+    if named is None:
+        raise InvalidRequest([Problem("region", "invalid", "Expected a region such as QC.")])
+    if len(named) > MAX_REGION:
+        raise InvalidRequest([Problem("region", "too_long", f"At most {MAX_REGION} characters.")])
+    return named
 
 
 def _require_ahead(row: TaxRate, end: dt.datetime | None, *, at: dt.datetime) -> None:

@@ -80,7 +80,8 @@ def test_a_list_of_numbers_replaces_all_and_null_clears_all(api: Api) -> None:
     assert changed(api, made, name="Ada")["taxIds"] == NUMBERS
     left = changed(api, made, taxIds=NUMBERS[1:3])
     assert (left["taxIds"], left["vatId"], left["vatStatus"]) == (NUMBERS[1:3], None, None)
-    for nothing in (None, []):
+    empty: list[Any] = []
+    for nothing in (None, empty):
         cleared = changed(api, created(api, taxIds=NUMBERS), taxIds=nothing)
         assert (cleared["taxIds"], cleared["vatId"]) == (None, None)
     assert changed(api, created(api, taxIds=NUMBERS), vatId=None)["taxIds"] == NUMBERS[1:]

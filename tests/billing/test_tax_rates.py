@@ -33,7 +33,7 @@ MICROSECOND = dt.timedelta(microseconds=1)
 
 
 def rate(tenant: Tenant, country: str = "DE", percent: str = "19", **more: Any) -> TaxRate:
-    given = {"label": "MwSt.", "valid_from": AT - dt.timedelta(days=365)} | more
+    given: dict[str, Any] = {"label": "MwSt.", "valid_from": AT - dt.timedelta(days=365)} | more
     return create_tax_rate(tenant_id=tenant.id, at=AT, country=country, rate=Decimal(percent), **given)
 
 
@@ -162,7 +162,7 @@ def test_a_refused_rate_raises_nothing(api: Api, tenant: Tenant) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_what_the_hot_path_remembers_is_refused_after_a_change_of_rates(api: Api, tenant: Tenant) -> None:
-    def issued() -> int:
+    def issued() -> int | None:
         asked = {"userId": "ada", "items": [{"description": "A", "unitPrice": 100}]}
         answer = api.post("/api/invoices", asked)
         assert answer.status_code == 201, answer.content

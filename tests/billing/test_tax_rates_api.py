@@ -83,7 +83,8 @@ def test_every_problem_is_listed_at_once(api: Api) -> None:
     ("field", "value", "code"),
     [("rate", "-0.1", "too_small"), ("rate", "0.0000001", "too_long"), ("rate", 7.5, "invalid"),
      ("rate", "1e1", "invalid"), ("rate", "NaN", "invalid"), ("rate", True, "invalid"), ("country", "XX", "invalid"),
-     ("country", "EL", "invalid"), ("region", "DE-", "invalid"), ("validUntil", PAST, "too_small"),
+     ("country", "EL", "invalid"), ("region", "de-", "invalid"), ("region", "ß" * 33, "too_long"),
+     ("region", "x" * 65, "too_long"), ("validUntil", PAST, "too_small"),
      ("validUntil", "2019-12-31T23:59:59.999Z", "too_small"), ("label", "", "required"), ("label", None, "required")],
 )  # fmt: skip
 def test_a_wrong_value_is_refused_at_its_field(api: Api, field: str, value: Any, code: str) -> None:
