@@ -2,12 +2,14 @@
 
 Features are named by their key (`calls`, in an application `shop/calls`), plans by their slug in the same way, coupons
 by their code. Products and prices have a `key` of the file: the id they had where they came from, kept at what was made
-of them under `catalogueKey` of the metadata, so that importing again finds them.
+of them under `catalogueKey` of the metadata, so that importing again finds them. Tax rates are known by place, category
+and when they begin.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from rest_framework import serializers
@@ -15,13 +17,25 @@ from rest_framework import serializers
 from billing.enums import BillingInterval, FeatureType, ProductType, ResetPeriod
 from billing.models.coupon import MAX_LIMIT, MAX_ORDER, MAX_PERIODS, MAX_TARGETS
 from billing.models.plan import MAX_FEATURES, MAX_PRICES, MAX_TRIAL_DAYS
-from billing.patterns import COUPON_CODE, COUPON_CODE_HINT, FEATURE_KEY, FEATURE_KEY_HINT, SLUG, SLUG_HINT
+from billing.models.tax_rate import MAX_REGION, RATE_PLACES
+from billing.patterns import (
+    COUPON_CODE,
+    COUPON_CODE_HINT,
+    FEATURE_KEY,
+    FEATURE_KEY_HINT,
+    SLUG,
+    SLUG_HINT,
+    TAX_CATEGORY,
+    TAX_CATEGORY_HINT,
+)
 from billing.rating.coupons import CouponType, Duration
+from common.api.address import CountryField
 from common.api.fields import (
     AmountField,
     BooleanField,
     ChoiceField,
     CurrencyField,
+    DecimalField,
     InstantField,
     IntegerField,
     MetadataField,
@@ -146,6 +160,18 @@ class CouponEntry(InputSerializer):
     metadata = MetadataField(required=False, default=dict)
 
 
+class TaxRateEntry(InputSerializer):
+    """A tax rate; `rate` in percent."""
+
+    country = CountryField()
+    region = TextField(max_length=MAX_REGION, required=False)
+    category = PatternField(max_length=32, pattern=TAX_CATEGORY, hint=TAX_CATEGORY_HINT)
+    rate = DecimalField(places=RATE_PLACES, min_value=Decimal(0), max_value=Decimal(100))
+    label = TextField(max_length=50)  # type: ignore[assignment]
+    valid_from = InstantField()
+    valid_until = InstantField(required=False)
+
+
 class CatalogueFile(InputSerializer):
     """All of it."""
 
@@ -155,6 +181,7 @@ class CatalogueFile(InputSerializer):
     products = ProductEntry(many=True, required=False, default=list)
     plans = PlanEntry(many=True, required=False, default=list)
     coupons = CouponEntry(many=True, required=False, default=list)
+    tax_rates = TaxRateEntry(many=True, required=False, default=list)
 
 
 def name_of(application: str | None, key: str) -> str:

@@ -267,3 +267,23 @@ class CouponNotApplicable(CouponRefused):
 
     code = "coupon_not_applicable"
     message = "The coupon does not apply here."
+
+
+class OverlappingTaxRate(Conflict):
+    """409: another rate of this country, region and category is in force at the same time. `path` names the bound."""
+
+    code = "overlapping_tax_rate"
+    message = "Another rate of this country, region and category is in force in this time."
+
+    def __init__(self, path: str) -> None:
+        super().__init__(details=[Problem(path, self.code, self.message)])
+
+
+class TaxRateInForce(Conflict):
+    """409: the rate has been in force, and what has been in force stays so."""
+
+    code = "tax_rate_in_force"
+    message = "The rate has been in force. It can end now or later."
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, details=[Problem("validUntil", self.code, message)])

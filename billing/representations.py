@@ -18,11 +18,18 @@ from billing.models import (
     Price,
     Product,
     Redemption,
+    TaxRate,
     VatCheck,
 )
-from billing.rating.coupons import CouponType
-from billing.rating.decimals import scaled, scaled_text
+from billing.rating.coupons import (
+    CouponType,
+)
+from billing.rating.decimals import (
+    scaled,
+    scaled_text,
+)
 from billing.selectors import standing_version
+from billing.tax_ids import EU_VAT
 from common.clock import format_instant
 from common.ids import encode_id
 from common.prefixes import (
@@ -39,6 +46,7 @@ from common.prefixes import (
     PRODUCT,
     REDEMPTION,
     SUBSCRIPTION,
+    TAX_RATE,
 )
 
 
@@ -55,7 +63,9 @@ def customer_body(customer: Customer, *, balance: int) -> dict[str, Any]:
         "address": customer.address,
         "vatId": customer.vat_id,
         "vatStatus": customer.vat_status,
+        "taxIds": _tax_ids(customer),
         "taxExempt": customer.tax_exempt,
+        "taxExemption": customer.tax_exemption,
         "balance": balance,
         "testClockId": None,
         "erasedAt": format_instant(customer.erased_at) if customer.erased_at else None,
@@ -84,6 +94,12 @@ def vat_body(customer: Customer, *, standing: VatCheck | None, newest: VatCheck 
         "checkedAt": format_instant(standing.checked_at) if standing else None,
         "evidence": evidence,
     }
+
+
+def _tax_ids(customer: Customer) -> list[dict[str, str]] | None:
+    """All tax numbers; the European one is kept as `vat_id`."""
+    european = [{"type": EU_VAT, "value": customer.vat_id}] if customer.vat_id else []
+    return [*european, *(customer.tax_ids or [])] or None
 
 
 def product_body(product: Product) -> dict[str, Any]:
@@ -249,6 +265,23 @@ def _granted_body(granted: PlanFeature) -> dict[str, Any]:
         "limit": granted.limit,
         "softLimit": granted.soft_limit,
         "resetPeriod": granted.reset_period,
+    }
+
+
+def tax_rate_body(rate: TaxRate) -> dict[str, Any]:
+    """The object `taxRate`; the rate in percent."""
+    return {
+        "id": encode_id(TAX_RATE, rate.id),
+        "object": "taxRate",
+        "country": rate.country,
+        "region": rate.region,
+        "category": rate.category,
+        "rate": scaled_text(scaled(rate.rate)),
+        "label": rate.label,
+        "validFrom": format_instant(rate.valid_from),
+        "validUntil": format_instant(rate.valid_until) if rate.valid_until else None,
+        "createdAt": format_instant(rate.created_at),
+        "updatedAt": format_instant(rate.updated_at),
     }
 
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from billing.admin.customer_taxes import exemption_of, tax_numbers_of
 from billing.admin.forms import (
     CustomerForm,
     NewCustomerForm,
@@ -54,7 +55,7 @@ class CustomerPage(BackofficeAdmin):
     nav_icon = "groups"
     nav_order = 20
     show_audit = False
-    optional = ("named", "email_address", "language", "postal", "vat", "pairs")
+    optional = ("named", "email_address", "language", "postal", "vat", "numbers", "pairs")
     sortable_by = ()
     list_display = ("who", "named", "money", "country", "since", "state")
     search_fields = ("id",)
@@ -64,8 +65,8 @@ class CustomerPage(BackofficeAdmin):
             None,
             {
                 "fields": (
-                    "named", "state", "own_id", "email_address", "money", "language", "postal", "vat", "exempt",
-                    "since", "pairs",
+                    "named", "state", "own_id", "email_address", "money", "language", "postal", "vat", "numbers",
+                    "exempt", "since", "pairs",
                 )
             },
         ),
@@ -202,10 +203,15 @@ class CustomerPage(BackofficeAdmin):
             return display.EMPTY
         return format_html("{} {}", row.vat_id, display.badge(row.vat_status))
 
+    @column("Other tax numbers")
+    def numbers(self, row: Customer) -> Any:
+        """Beside the European one."""
+        return tax_numbers_of(row)
+
     @column("Exempt from tax")
     def exempt(self, row: Customer) -> Any:
-        """Yes or no."""
-        return "Yes" if row.tax_exempt else "No"
+        """From all of it, or by a certificate."""
+        return exemption_of(row)
 
     @column("Metadata")
     def pairs(self, row: Customer) -> Any:

@@ -7,9 +7,10 @@ from typing import Any
 
 from django import forms
 
+from billing.admin.customer_taxes import EXEMPTION_FIELDS, TAX_FIELDS, CustomerTaxesForm, tax_arguments, tax_values
 from billing.enums import BillingInterval, ProductType
 from billing.models import Customer, Product
-from billing.patterns import LOCALE, VAT_ID
+from billing.patterns import LOCALE, VAT_ID, VAT_ID_HINT
 from common.api.fields import EmailField, PatternField, TextField
 from tenants.backoffice.api import BackofficeForm
 from tenants.backoffice.fields import (
@@ -29,13 +30,14 @@ _ADDRESS = (
 )  # fmt: skip
 
 
-class CustomerForm(BackofficeForm):
+class CustomerForm(CustomerTaxesForm):
     """What a customer is known by."""
 
     sections: Sequence[tuple[str, Sequence[str]]] = (
         ("", ("name", "email", "currency", "locale")),
         ("Address", tuple(name for name, _ in _ADDRESS)),
-        ("Tax", ("vat_id", "tax_exempt")),
+        ("Tax", TAX_FIELDS),
+        ("Certificate of exemption", EXEMPTION_FIELDS),
         ("For programs", ("metadata",)),
     )
 
@@ -53,10 +55,9 @@ class CustomerForm(BackofficeForm):
     postal_code = CheckedField(TextField(max_length=32), max_length=32, required=False)
     country = forms.ChoiceField(required=False)
     vat_id = CheckedField(
-        PatternField(max_length=64, min_length=2, pattern=VAT_ID, hint="Expected a VAT number such as DE123456789."),
-        max_length=64, required=False, label="VAT number",
+        PatternField(max_length=64, min_length=2, pattern=VAT_ID, hint=VAT_ID_HINT), max_length=64, required=False,
+        label="VAT number",
     )  # fmt: skip
-    tax_exempt = forms.BooleanField(required=False, label="Exempt from tax")
     metadata = MetadataField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -75,20 +76,20 @@ class NewCustomerForm(CustomerForm):
     )
 
 
-def customer_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What `create_customer` takes."""
+def customer_arguments(data: Mapping[str, Any], before: Customer | None = None) -> dict[str, Any]:
+    """What `create_customer` takes; `before` is the customer that is changed."""
     lines = {stored: data[name] or None for name, stored in _ADDRESS}
     address = lines if any(lines.values()) else None
     plain = {
         name: data[name] or None for name in ("name", "email", "currency", "locale", "vat_id", "external_id")
         if name in data
     }  # fmt: skip
-    return {**plain, "address": address, "tax_exempt": data["tax_exempt"], "metadata": data["metadata"]}
+    return {**plain, "address": address, **tax_arguments(data, before), "metadata": data["metadata"]}
 
 
 def customer_changes(customer: Customer, data: Mapping[str, Any]) -> dict[str, Any]:
     """What `update_customer` takes."""
-    return {**customer_arguments(data), "metadata": metadata_change(customer.metadata, data["metadata"])}
+    return {**customer_arguments(data, customer), "metadata": metadata_change(customer.metadata, data["metadata"])}
 
 
 def customer_values(customer: Customer) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def customer_values(customer: Customer) -> dict[str, Any]:
     address = customer.address or {}
     return {
         "name": customer.name, "email": customer.email, "currency": customer.currency, "locale": customer.locale,
-        "vat_id": customer.vat_id, "tax_exempt": customer.tax_exempt, "metadata": customer.metadata,
+        "vat_id": customer.vat_id, **tax_values(customer), "metadata": customer.metadata,
         **{name: address.get(stored) for name, stored in _ADDRESS},
     }  # fmt: skip
 

@@ -6,8 +6,16 @@ from typing import Any
 
 from rest_framework import serializers
 
+from billing.api.customer_taxes import (
+    TaxExemptionInput,
+    TaxExemptionOutput,
+    TaxIdInput,
+    TaxIdOutput,
+    divided,
+)
 from billing.enums import BillingInterval, ProductType, VatStatus
-from billing.patterns import LOCALE, VAT_ID
+from billing.patterns import LOCALE, VAT_ID, VAT_ID_HINT
+from billing.tax_ids import TYPES
 from common.api.address import AddressInput, AddressOutput
 from common.api.fields import (
     AmountField,
@@ -23,7 +31,8 @@ from common.api.serializers import InputSerializer
 
 
 class CustomerChange(InputSerializer):
-    """PATCH of a customer: null clears, `address` is replaced as a whole, `metadata` is merged."""
+    """PATCH of a customer: null clears, `metadata` is merged. `address`, `taxIds` and `taxExemption` are replaced as a
+    whole."""
 
     name = TextField(max_length=255, required=False, allow_null=True)
     email = EmailField(required=False, allow_null=True)
@@ -34,11 +43,16 @@ class CustomerChange(InputSerializer):
     )  # fmt: skip
     address = AddressInput(required=False, allow_null=True)
     vat_id = PatternField(
-        max_length=64, min_length=2, pattern=VAT_ID, hint="Expected a VAT number such as DE123456789.", required=False,
-        allow_null=True,
-    )  # fmt: skip
+        max_length=64, min_length=2, pattern=VAT_ID, hint=VAT_ID_HINT, required=False, allow_null=True
+    )
+    tax_ids = TaxIdInput(many=True, max_length=len(TYPES), required=False, allow_null=True)  # type: ignore[call-arg]
     tax_exempt = BooleanField(required=False)
+    tax_exemption = TaxExemptionInput(required=False, allow_null=True)
     metadata = MetadataField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """`vatId` and the European number among `taxIds` are one."""
+        return divided(attrs)
 
 
 class CustomerInput(CustomerChange):
@@ -60,7 +74,9 @@ class CustomerOutput(serializers.Serializer[Any]):
     address = AddressOutput(allow_null=True)
     vat_id = serializers.CharField(allow_null=True)
     vat_status = serializers.ChoiceField(choices=VatStatus.values, allow_null=True)
+    tax_ids = TaxIdOutput(many=True, allow_null=True, help_text="`vatId` is among them, as `eu_vat`.")
     tax_exempt = serializers.BooleanField()
+    tax_exemption = TaxExemptionOutput(allow_null=True)
     balance = serializers.IntegerField(help_text="Minor units; negative: we owe the customer.")
     test_clock_id = serializers.CharField(allow_null=True)
     erased_at = serializers.DateTimeField(allow_null=True)

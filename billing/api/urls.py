@@ -17,6 +17,7 @@ from billing.api.views.plans import (
 )
 from billing.api.views.prices import PricesView, PriceView
 from billing.api.views.products import ProductsView, ProductToggleView, ProductView
+from billing.api.views.tax_rates import TaxRatesView, TaxRateView
 
 urlpatterns = [
     path("api/coupons", CouponsView.as_view()),
@@ -42,4 +43,6 @@ urlpatterns = [
     path("api/products", ProductsView.as_view()),
     path("api/products/<str:id>", ProductView.as_view()),
     path("api/products/<str:id>/toggle", ProductToggleView.as_view()),
+    path("api/tax-rates", TaxRatesView.as_view()),
+    path("api/tax-rates/<str:id>", TaxRateView.as_view()),
 ]

@@ -11,7 +11,7 @@ from tenants.operations import DefinerFunction, EraserFunction
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0007_coupons"),
+        ("billing", "0008_tax_rates"),
         ("tenants", "0005_email_invoices"),
     ]
 

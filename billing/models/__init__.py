@@ -8,9 +8,15 @@ from billing.models.payment import Payment
 from billing.models.plan import Plan, PlanFeature, PlanPrice, PlanVersion
 from billing.models.price import Price
 from billing.models.product import Product
-from billing.models.vat import VatCheck, VatVerification
+from billing.models.tax_rate import (
+    TaxRate,
+)
+from billing.models.vat import (
+    VatCheck,
+    VatVerification,
+)
 
 __all__ = [
     "Coupon", "CouponTarget", "CouponUse", "Customer", "ExchangeRate", "Feature", "Payment", "Plan", "PlanFeature",
-    "PlanPrice", "PlanVersion", "Price", "Product", "Redemption", "VatCheck", "VatVerification",
+    "PlanPrice", "PlanVersion", "Price", "Product", "Redemption", "TaxRate", "VatCheck", "VatVerification",
 ]  # fmt: skip

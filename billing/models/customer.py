@@ -29,6 +29,8 @@ class Customer(TenantOwned, Timestamped):
     vat_id = models.CharField(max_length=64, null=True)  # noqa: DJ001
     vat_status = models.CharField(max_length=16, choices=VatStatus.choices, null=True)  # noqa: DJ001
     tax_exempt = models.BooleanField(default=False, db_default=False)
+    tax_ids = models.JSONField(null=True)  # [{type, value}], all but the European number, which is `vat_id`
+    tax_exemption = models.JSONField(null=True)  # certificate, reason, country, region, validFrom, validUntil
     erased_at = models.DateTimeField(null=True)
     metadata = models.JSONField(default=dict)
     version = models.IntegerField(default=1, db_default=1)
@@ -57,8 +59,14 @@ class Customer(TenantOwned, Timestamped):
                     locale__isnull=True,
                     address__isnull=True,
                     vat_id__isnull=True,
+                    tax_ids__isnull=True,
+                    tax_exemption__isnull=True,
                     metadata={},
                 ),
+            ),
+            models.CheckConstraint(
+                name="customer_tax_exemption_has_certificate",
+                condition=Q(tax_exemption__isnull=True) | Q(tax_exemption__has_key="certificate"),
             ),
         ]
         indexes = [models.Index(fields=["tenant", "email", "id"], name="customer_by_email")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -46,12 +46,17 @@ def create_customer(
     *, tenant_id: UUID, at: dt.datetime, trace_id: str = "", external_id: str | None = None, name: str | None = None,
     email: str | None = None, currency: str | None = None, locale: str | None = None,
     address: Mapping[str, str | None] | None = None, vat_id: str | None = None, tax_exempt: bool = False,
+    tax_ids: Sequence[Mapping[str, str]] | None = None, tax_exemption: Mapping[str, str | None] | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> Customer:  # fmt: skip
-    """A new customer; publishes `customer.created`. Raises `CustomerExists` when the external id is taken."""
+    """A new customer; publishes `customer.created`. Raises `CustomerExists` when the external id is taken.
+
+    `tax_ids` are the numbers beside the European one; `tax_exemption` is a certificate in the spelling of the API.
+    """
     customer = Customer(
         tenant_id=tenant_id, external_id=external_id, name=name, email=email, currency=currency, locale=locale,
         address=address, vat_id=vat_id, vat_status=status_offline(vat_id), tax_exempt=tax_exempt,
+        tax_ids=tax_ids, tax_exemption=tax_exemption,
         metadata=dict(metadata or {}), created_at=at, updated_at=at,
     )  # fmt: skip
     try:

@@ -6,18 +6,32 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
+
 from billing.catalogue_file import FORMAT, KEY, VERSION, name_of
 from billing.enums import FeatureStatus, PlanStatus
-from billing.models import Coupon, Feature, Plan, Price, Product
-from billing.representations import percentage_text
-from billing.selectors import coupons, features, plans, prices, products, standing_version
-from common.clock import format_instant
+from billing.models import Coupon, Feature, Plan, Price, Product, TaxRate
+from billing.representations import percentage_text, tax_rate_body
+from billing.selectors import (
+    coupons,
+    features,
+    plans,
+    prices,
+    products,
+    standing_version,
+)
+from billing.tax_selectors import (
+    tax_rates,
+)
+from common.clock import (
+    format_instant,
+)
 from common.ids import encode_id
 from common.prefixes import PRICE, PRODUCT
 
 
 def export_catalogue(*, tenant_id: UUID, at: dt.datetime) -> dict[str, Any]:
-    """Features, products with their prices, plans with the terms in force, else those of the latest version, coupons.
+    """Features, products with prices, plans with the terms in force, else of the latest version, coupons, tax rates.
 
     Of coupons the terms: who has redeemed them is no part of a catalogue. What an import made is named by the key it
     was imported under.
@@ -32,6 +46,8 @@ def export_catalogue(*, tenant_id: UUID, at: dt.datetime) -> dict[str, Any]:
     offered = list(plans(tenant_id=tenant_id, at=at).select_related("application").order_by("id"))
     given = coupons(tenant_id=tenant_id).select_related("application").order_by("id")
     targets = keyed | {one.id: _key(one, PRODUCT) for one in sold} | {one.id: _plan_name(one) for one in offered}
+    # A rate that was withdrawn was never in force and never will be.
+    standing = tax_rates(tenant_id=tenant_id).exclude(valid_until=F("valid_from")).order_by("id")
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -39,6 +55,7 @@ def export_catalogue(*, tenant_id: UUID, at: dt.datetime) -> dict[str, Any]:
         "products": [_product(product, of_product.get(product.id, [])) for product in sold],
         "plans": [_plan(plan, keyed, named) for plan in offered],
         "coupons": [_coupon(coupon, targets) for coupon in given],
+        "taxRates": [_tax_rate(rate) for rate in standing],
     }
 
 
@@ -102,6 +119,14 @@ def _coupon(coupon: Coupon, names: dict[UUID, str]) -> dict[str, Any]:
 
 def _plan_name(plan: Plan) -> str:
     return name_of(plan.application.slug if plan.application else None, plan.slug)
+
+
+def _tax_rate(rate: TaxRate) -> dict[str, Any]:
+    shown = tax_rate_body(rate)
+    return {
+        name: shown[name]
+        for name in ("country", "region", "category", "rate", "label", "validFrom", "validUntil")
+    }  # fmt: skip
 
 
 def _name(feature: Feature) -> str:

@@ -18,7 +18,12 @@ from billing.models import Feature, Plan, PlanFeature, Price, Product
 from billing.price_terms import TERMS
 from billing.selectors import get_plan, plan_versions, standing_version
 from billing.services.features import archive_feature, create_feature, update_feature
-from billing.services.importing_coupons import bring_coupon
+from billing.services.importing_coupons import (
+    bring_coupon,
+)
+from billing.services.importing_taxes import (
+    import_tax_rates,
+)
 from billing.services.plan_content import granted_of
 from billing.services.plan_versions import create_plan_version
 from billing.services.plans import archive_plan, create_plan, update_plan
@@ -80,6 +85,10 @@ class _Import:
         for index, entry in enumerate(file["coupons"]):
             with _at(f"coupons[{index}]"):
                 self._coupon(entry)
+        import_tax_rates(
+            file["tax_rates"], tenant_id=self.tenant_id, at=self.at, place=_at,
+            note=lambda what: self.done.note("taxRates", what),
+        )  # fmt: skip
         for retire in self.last:
             retire()
         return self.done

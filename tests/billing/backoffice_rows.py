@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from decimal import Decimal
+from datetime import (
+    timedelta,
+)
+from decimal import (
+    Decimal,
+)
 from itertools import count
 from typing import Any
 
-from billing.models import Coupon, Customer, ExchangeRate, Feature, Payment, Plan, PlanVersion, Price, Product
+from billing.models import Coupon, Customer, ExchangeRate, Feature, Payment, Plan, PlanVersion, Price, Product, TaxRate
 from billing.services.coupon_use import redeem_coupon
 from billing.services.coupons import create_coupon
 from billing.services.customers import create_customer
@@ -17,6 +21,7 @@ from billing.services.payments import record_manual_payment
 from billing.services.plans import create_plan
 from billing.services.prices import create_price
 from billing.services.products import create_product
+from billing.services.tax_rates import create_tax_rate
 from tenants.models import Tenant
 from tests.conftest import AT
 from tests.tenants.backoffice.rows import maker
@@ -86,3 +91,11 @@ def _coupon(tenant: Tenant, user: Any) -> Any:
         tenant_id=tenant.id, reference=made.code, customer_id=_customer(tenant, user).id, at=AT, application_id=None
     )
     return made
+
+
+@maker(TaxRate)
+def _tax_rate(tenant: Tenant, user: Any) -> Any:
+    return create_tax_rate(
+        tenant_id=tenant.id, at=AT, country="DE", category=f"books{next(_numbers)}", rate=Decimal(7), label="VAT",
+        valid_from=AT,
+    )  # fmt: skip

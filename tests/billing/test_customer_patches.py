@@ -33,10 +33,13 @@ PATCH = st.fixed_dictionaries(
         "address": st.none() | LINES,
         "vatId": st.none() | st.sampled_from(list(STATUSES)),
         "taxExempt": st.none() | st.booleans(),
+        "taxExemption": st.none() | st.fixed_dictionaries({"certificate": TEXT}, optional={"reason": TEXT}),
         "metadata": METADATA,
     },
 )
 EMPTY_ADDRESS = dict.fromkeys(["line1", "line2", "city", "region", "postalCode", "country"])
+
+EMPTY_EXEMPTION = dict.fromkeys(["reason", "country", "region", "validFrom", "validUntil"])
 
 
 def applied(model: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
@@ -48,8 +51,11 @@ def applied(model: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
             after["metadata"] = {key: text for key, text in merged.items() if text is not None}
         elif name == "address":
             after["address"] = EMPTY_ADDRESS | value if value else None
+        elif name == "taxExemption":
+            after["taxExemption"] = EMPTY_EXEMPTION | value if value else None
         elif name != "taxExempt" or value is not None:
             after[name] = value
+    after["taxIds"] = [{"type": "eu_vat", "value": after["vatId"]}] if after["vatId"] else None
     after["vatStatus"] = STATUSES.get(after["vatId"])
     return after
 

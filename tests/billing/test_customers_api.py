@@ -21,8 +21,8 @@ from tests.clients import Api
 
 pytestmark = pytest.mark.django_db
 FIELDS = {
-    "id", "object", "externalId", "name", "email", "currency", "locale", "address", "vatId", "vatStatus", "taxExempt",
-    "balance", "testClockId", "erasedAt", "metadata", "createdAt", "updatedAt",
+    "id", "object", "externalId", "name", "email", "currency", "locale", "address", "vatId", "vatStatus", "taxIds",
+    "taxExempt", "taxExemption", "balance", "testClockId", "erasedAt", "metadata", "createdAt", "updatedAt",
 }  # fmt: skip
 WHOLE: dict[str, Any] = {
     "externalId": "user-1",

@@ -221,6 +221,12 @@ def make_redeemed_coupon(owner: Owner) -> str:
     return made
 
 
+def make_tax_rate(owner: Owner) -> str:
+    """A rate that is in force, of a category of its own."""
+    body = {"country": "DE", "category": f"c{new_id().hex[:24]}", "rate": "7", "label": "VAT"}
+    return owner.create("/api/tax-rates", body | {"validFrom": "2020-01-01T00:00:00Z"})
+
+
 # What the first path segment after /api/ collects (below webhooks the second), for routes with an id in their path.
 COLLECTIONS: Mapping[str, str] = {
     "accounts": prefixes.ACCOUNT,
@@ -235,6 +241,7 @@ COLLECTIONS: Mapping[str, str] = {
     "plans": prefixes.PLAN,
     "prices": prefixes.PRICE,
     "products": prefixes.PRODUCT,
+    "tax-rates": prefixes.TAX_RATE,
     "transfers": prefixes.TRANSFER,
     "seals": prefixes.SEAL,
     "webhooks/deliveries": prefixes.WEBHOOK_DELIVERY,
@@ -256,6 +263,7 @@ FACTORIES: Mapping[str, tuple[Callable[[Owner], str], ...]] = {
     prefixes.PLAN: (make_active_plan, make_archived_plan, make_plan),
     prefixes.PRICE: (make_price,),
     prefixes.PRODUCT: (make_product,),
+    prefixes.TAX_RATE: (make_tax_rate,),
     prefixes.TRANSFER: (make_transfer, make_voided_transfer),
     prefixes.SEAL: (make_seal,),
     prefixes.WEBHOOK_DELIVERY: (make_delivery,),

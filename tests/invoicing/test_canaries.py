@@ -29,7 +29,8 @@ pytestmark = [pytest.mark.serial, pytest.mark.timeout(400)]
 CANARIES = {
     "userId": "canaryuserid", "name": "canaryname", "former name": "canaryformer", "e-mail": "canarymail@example.org",
     "line1": "canaryline", "city": "canarycity", "region": "canaryregion", "postal code": "canarypost",
-    "VAT id": "DE999888776", "notes": "canarynotes", "metadata of the invoice": "canaryinvoicedata",
+    "VAT id": "DE999888776", "other tax number": "98-7651234", "certificate": "canarycertificate",
+    "reason of an exemption": "canaryexempt", "notes": "canarynotes", "metadata of the invoice": "canaryinvoicedata",
     "metadata of the customer": "canarycustomerdata", "reference of the payment": "canaryreference",
     "reason of a void invoice": "canaryreason", "notes of a deleted draft": "canarydraft",
     "deleted customer": "canarydeleted", "user of an idempotent request": "canarykeyed",
@@ -127,6 +128,11 @@ def plant(caller: Caller, receiver: Sink) -> list[str]:
         {
             "externalId": CANARIES["userId"], "name": CANARIES["former name"], "email": CANARIES["e-mail"],
             "address": address, "vatId": CANARIES["VAT id"], "locale": "de",
+            "taxIds": [{"type": "us_ein", "value": CANARIES["other tax number"]}],
+            # Not where the customer is, so that the invoices below have something to pay.
+            "taxExemption": {
+                "certificate": CANARIES["certificate"], "reason": CANARIES["reason of an exemption"], "country": "US",
+            },
             "metadata": {"who": CANARIES["metadata of the customer"]},
         },
     )  # fmt: skip

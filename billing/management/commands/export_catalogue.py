@@ -14,16 +14,16 @@ from tenants.clocks import business_now
 from tenants.management.base import OperatorCommand, resolve_tenant
 from tenants.scope import tenant_scope
 
-KINDS = ("features", "products", "plans", "coupons")
+KINDS = ("features", "products", "plans", "coupons", "taxRates")
 
 
 class Command(OperatorCommand):
     """Reads only."""
 
     help = (
-        "Write the catalogue of a tenant as JSON: features, products with their prices, plans with the terms that are "
-        "in force, else with those of their latest version, and coupons. import_catalogue reads it, in this tenant or "
-        "another."
+        "Write the catalogue of a tenant as JSON: features, products with their prices, tax rates, plans with the "
+        "terms that are in force, else with those of their latest version, and coupons. import_catalogue reads it, in "
+        "this tenant or another."
     )
     examples = """
         manage.py export_catalogue --tenant demo > catalogue.json

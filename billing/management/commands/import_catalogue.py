@@ -17,7 +17,7 @@ from tenants.clocks import business_now
 from tenants.management.base import OperatorCommand, resolve_tenant
 from tenants.scope import tenant_scope
 
-KINDS = ("features", "products", "prices", "plans", "coupons")
+KINDS = ("features", "products", "prices", "plans", "coupons", "taxRates")
 OUTCOMES = ("created", "changed", "unchanged")
 SHOWN = 20
 
@@ -28,8 +28,9 @@ class Command(OperatorCommand):
     help = (
         "Bring the catalogue of a tenant in line with a file of export_catalogue. What is missing is created, what "
         "differs is changed; nothing is deleted and nothing is published: new plans are drafts, and a published plan "
-        "whose terms differ gets a new draft version. Coupons come without their redemptions. Importing twice changes "
-        "nothing the second time. When anything in the file is refused, nothing of it is done."
+        "whose terms differ gets a new draft version. Coupons come without their redemptions; of tax rates label and "
+        "end change. Importing twice changes nothing the second time. When anything in the file is refused, nothing of "
+        "it is done."
     )
     examples = """
         manage.py import_catalogue --tenant acme --from catalogue.json --dry-run
