@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from uuid import UUID
 
 from billing.rating.coupons import Coupon
@@ -52,12 +54,22 @@ class NamedCoupon:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """The rate in force from a currency into the invoice's; `rate` is units of the latter for one of the former."""
+
+    rate: Decimal
+    valid_from: dt.datetime
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Basis:
-    """Settings, taxes, and the prices and coupons that the request names; the coupons in the order of the request."""
+    """Settings, taxes, and what the request names: prices, exchange rates by their currencies, coupons in its order."""
 
     terms: Terms
     taxes_of: TaxesOf
     prices: Mapping[UUID, CataloguePrice] = field(default_factory=dict)
+    exchange: Mapping[str, Exchange] = field(default_factory=dict)
     coupons: Sequence[NamedCoupon] = ()
 
 

@@ -6,12 +6,14 @@ The engine of `billing.rating` computes them, for the hot path, the ordinary ser
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from billing.errors import CouponNotApplicable
+from billing.rating.conversion import Converted, convert
 from billing.rating.decimals import SCALE, scaled_text
 from billing.rating.derivation import digest, invoice_derivation
 from billing.rating.errors import CurrencyDoesNotFit
@@ -19,12 +21,12 @@ from billing.rating.lines import Line
 from billing.rating.prices import PricingModel, TaxBehavior
 from billing.rating.rating import Rated, rate
 from billing.rating.totals import Total, total
-from common.clock import local_date, start_of_day
+from common.clock import format_instant, local_date, start_of_day
 from common.ids import encode_id, new_id
-from common.money import MAX_AMOUNT, round_ratio
+from common.money import MAX_AMOUNT, exponent, round_ratio
 from common.prefixes import COUPON, PRICE, PRODUCT
-from invoicing.basis import Basis, CataloguePrice, Taxes, Terms, exempt_taxes
-from invoicing.content import Content, Item, number_out
+from invoicing.basis import Basis, CataloguePrice, Exchange, Taxes, Terms, exempt_taxes
+from invoicing.content import Content, Item, number_out, plain
 from invoicing.enums import ItemType
 from invoicing.errors import AmountTooLarge, NegativeTotal
 from invoicing.requests import InvoiceRequest, ItemRequest
@@ -49,9 +51,15 @@ class Position:
     price_id: UUID | None = None
     usage: Sequence[str] | None = None
     inclusive: bool = False
+    exchange: Mapping[str, Any] | None = None
 
 
-Ratings = list[tuple[list[str], Rated]]
+@dataclass(slots=True)
+class Ratings:
+    """How the lines of prices came about: by the keys of their lines, and by position what was converted."""
+
+    rated: list[tuple[list[str], Rated]] = field(default_factory=list)
+    converted: dict[int, Converted] = field(default_factory=dict)
 
 
 def compose(
@@ -62,10 +70,11 @@ def compose(
 
     Order and rounding: lines, coupons, taxes, total (docs/rating.md). Every price that an item names is in the basis.
     Raises `AmountTooLarge` when an item or the total is beyond 10^15, `NegativeTotal` when credits are more than what
-    is charged, and `CurrencyDoesNotFit` and `InvalidUsage` with the path of the item.
+    is charged, `CurrencyDoesNotFit` and `InvalidUsage` with the path of the item, and `CouponNotApplicable` for a
+    coupon that is restricted to what none of the items is.
     """
     positions, ratings = _positions(request, currency=currency, basis=basis)
-    derived = bool(ratings or basis.coupons)
+    derived = bool(ratings.rated or basis.coupons)
     lines = [
         Line(
             str(number), one.amount, one.taxes, one.inclusive, None,
@@ -74,9 +83,14 @@ def compose(
         )
         for number, one in enumerate(positions, start=1)
     ]  # fmt: skip
+    for index, coupon in enumerate(basis.coupons):
+        if coupon.terms.restricted and not any(coupon.terms.names(line) for line in lines):
+            raise CouponNotApplicable(f"coupons[{index}]", "None of the items is what the coupon is for.")
     found = total(lines, [coupon.terms for coupon in basis.coupons], currency=currency)
     _check_amounts(found)
-    derivation = invoice_derivation(found, ratings) if derived and issued_at is not None else None
+    derivation = None
+    if derived and issued_at is not None:
+        derivation = invoice_derivation(found, ratings.rated, ratings.converted)
     terms = basis.terms
     return Content(
         id=invoice_id or new_id(),
@@ -98,6 +112,7 @@ def compose(
         coupons=_coupons(basis, found),
         derivation_digest=None if derivation is None else bytes.fromhex(digest(derivation)),
         derivation=derivation,
+        taken=found.discounted.taken,
     )
 
 
@@ -124,16 +139,21 @@ def _positions(request: InvoiceRequest, *, currency: str, basis: Basis) -> tuple
         return taxes_of[code]
 
     positions: list[Position] = []
-    ratings: Ratings = []
+    ratings = Ratings()
     for index, asked in enumerate(request.items):
         if asked.price_id is None:
             positions.append(_plain(asked, taxes(asked.tax_code)))
             continue
         price = basis.prices[asked.price_id]
-        rated = _rate(asked, price, currency=currency, path=f"items[{index}]")
-        first = len(positions) + 1
-        positions += _rated(asked, price, rated, taxes(asked.tax_code or price.tax_code))
-        ratings.append(([str(number) for number in range(first, len(positions) + 1)], rated))
+        path, first = f"items[{index}]", len(positions) + 1
+        rated = rate(price.terms, list(asked.transactions) or asked.quantity, path=path)
+        foreign = price.terms.currency != currency
+        exchange = _exchange(price, currency=currency, basis=basis, path=path) if foreign else None
+        converted = None if exchange is None else _converted(rated.amount, exchange, rated, currency)
+        positions += _rated(asked, price, rated, taxes(asked.tax_code or price.tax_code), exchange, converted)
+        if converted is not None:
+            ratings.converted[len(ratings.rated)] = converted
+        ratings.rated.append(([str(number) for number in range(first, len(positions) + 1)], rated))
     return positions, ratings
 
 
@@ -146,43 +166,75 @@ def _plain(asked: ItemRequest, taxes: Taxes) -> Position:
     )  # fmt: skip
 
 
-def _rate(asked: ItemRequest, price: CataloguePrice, *, currency: str, path: str) -> Rated:
-    terms = price.terms
-    if terms.currency != currency:
-        raise CurrencyDoesNotFit(terms.currency, currency, path=f"{path}.priceId")
-    usage = list(asked.transactions) or asked.quantity
-    return rate(terms, usage, currency=currency, path=path)
+def _exchange(price: CataloguePrice, *, currency: str, basis: Basis, path: str) -> Exchange:
+    found = basis.exchange.get(price.terms.currency)
+    if found is None:
+        raise CurrencyDoesNotFit(price.terms.currency, currency, path=f"{path}.priceId")
+    return found
 
 
-def _rated(asked: ItemRequest, price: CataloguePrice, rated: Rated, taxes: Taxes) -> Iterator[Position]:
-    """The line of a price, and a second one for what only its minimum brings in."""
+def _converted(amount: int, exchange: Exchange, rated: Rated, currency: str) -> Converted:
+    return convert(amount, exchange.rate, source=rated.price.currency, target=currency)
+
+
+def _rated(
+    asked: ItemRequest, price: CataloguePrice, rated: Rated, taxes: Taxes, exchange: Exchange | None,
+    converted: Converted | None,
+) -> Iterator[Position]:  # fmt: skip
+    """The line of a price, and a second one for what only its minimum brings in.
+
+    In another currency the whole is converted; of two lines the second takes what the first leaves of it.
+    """
     terms = price.terms
+    original = rated.amount - rated.top_up
+    amount, top_up = original, rated.top_up
+    if exchange is not None and converted is not None:
+        amount = _converted(original, exchange, rated, converted.target).amount
+        top_up = converted.amount - amount
     code = asked.tax_code or price.tax_code
     inclusive = terms.tax_behavior is TaxBehavior.INCLUSIVE
-    amount = rated.amount - rated.top_up
-    quantity, unit_price = _shown(rated, amount)
-    yield Position(
+    quantity, unit_price = _shown(rated, amount, converted)
+    first = Position(
         asked, asked.id, ItemType.USAGE if terms.metered else ItemType.ONE_TIME,
         asked.description or price.product_name, quantity, unit_price, amount, taxes, code, price.product_id, price.id,
-        [scaled_text(part) for part in rated.usage], inclusive,
+        [scaled_text(part) for part in rated.usage], inclusive, _exchange_data(terms.currency, original, exchange),
     )  # fmt: skip
+    yield first
     if rated.top_up:
-        yield Position(
-            asked, asked.minimum_id, ItemType.MINIMUM, asked.description or price.product_name, ONE,
-            Decimal(rated.top_up), rated.top_up, taxes, code, price.product_id, price.id, None, inclusive,
+        yield replace(
+            first, id=asked.minimum_id, type=ItemType.MINIMUM, quantity=ONE, unit_price=Decimal(top_up), amount=top_up,
+            usage=None, exchange=_exchange_data(terms.currency, rated.top_up, exchange),
         )  # fmt: skip
 
 
-def _shown(rated: Rated, amount: int) -> tuple[Decimal, Decimal]:
+def _exchange_data(currency: str, amount: int, exchange: Exchange | None) -> dict[str, Any] | None:
+    """What the document says about a conversion."""
+    if exchange is None:
+        return None
+    return {
+        "currency": currency, "amount": amount, "rate": plain(exchange.rate),
+        "date": format_instant(exchange.valid_from), "source": exchange.source,
+    }  # fmt: skip
+
+
+def _shown(rated: Rated, amount: int, converted: Converted | None) -> tuple[Decimal, Decimal]:
     """Quantity and unit price as the document shows them: their product, rounded, is the line's amount.
 
     They are those of the price where nothing but a price per unit has made the amount; else it is one of the amount.
     """
     price, quantity = rated.price, sum(rated.usage)
-    by_unit = price.model is PricingModel.PER_UNIT and not price.included_units
-    if by_unit and quantity and round_ratio(quantity * price.unit_amount, SCALE * SCALE) == amount:
-        return Decimal(scaled_text(quantity)), Decimal(scaled_text(price.unit_amount))
+    if price.model is PricingModel.PER_UNIT and not price.included_units and quantity:
+        unit = price.unit_amount if converted is None else _unit_in(converted, price.unit_amount)
+        if unit is not None and round_ratio(quantity * unit, SCALE * SCALE) == amount:
+            return Decimal(scaled_text(quantity)), Decimal(scaled_text(unit))
     return ONE, Decimal(amount)
+
+
+def _unit_in(converted: Converted, unit_amount: int) -> int | None:
+    """A scaled unit amount in the other currency, where it has no more than twelve places."""
+    exact = unit_amount * converted.rate * 10 ** exponent(converted.target)
+    unit, rest = divmod(exact, SCALE * 10 ** exponent(converted.source))
+    return None if rest else unit
 
 
 def _check_amounts(found: Total) -> None:
@@ -209,6 +261,7 @@ def _items(positions: Sequence[Position], found: Total) -> Iterator[Item]:
             unit_price=one.unit_price, total=amount, discount=discount, tax_rate=rate_of_all, taxes=taxes,
             tax_code=one.tax_code, product_id=one.product_id, price_id=one.price_id, period_start=asked.period_start,
             period_end=asked.period_end, metadata=asked.metadata, usage=one.usage, inclusive=one.inclusive,
+            exchange=one.exchange,
         )  # fmt: skip
 
 

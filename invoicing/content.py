@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from billing.rating.discounting import Taken
 from common.canonical import typed_json
 from invoicing.enums import ItemType
 
@@ -95,7 +96,9 @@ class Content:
     settings_version: int | None = None  # under which it was issued; None or 0 before snapshots were kept
     coupons: Sequence[Mapping[str, Any]] = ()
     derivation_digest: bytes | None = None  # of what has prices or coupons: of its stored derivation
-    derivation: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)  # only just after composing
+    # What only composing knows:
+    derivation: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    taken: Sequence[Taken] = field(default=(), compare=False, repr=False)
 
     def digest(self, buyer_digest: bytes) -> bytes:
         """SHA-256 over the canonical form: what the chain fixes beside the number."""

@@ -72,19 +72,19 @@ def explanation_text(one: Explained) -> str:
             parts.append(f"{head}\n  What the minimum adds: {money_text(line_amount(item), currency)}\n")
         else:
             told.add(id(rating))
-            parts.append(f"{head}\n{explain_text(rating)}")
+            converted = explain_text(rating["conversion"]) if "conversion" in rating else ""
+            parts.append(f"{head}\n{explain_text(rating['derivation'])}{converted}")
     return "\n".join([*parts, explain_text(one.derivation["total"])])
 
 
 def _by_line(derivation: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The rating behind each line that a price has made."""
-    return {key: one["derivation"] for one in derivation["ratings"] for key in one["lines"]}
+    return {key: one for one in derivation["ratings"] for key in one["lines"]}
 
 
 def _steps(item: Item, rating: Mapping[str, Any] | None) -> Sequence[Any]:
     if rating is not None:
-        steps: Sequence[Any] = rating["steps"]
-        return steps
+        return [*rating["derivation"]["steps"], *(rating["conversion"]["steps"] if "conversion" in rating else [])]
     exact = Decimal(item.quantity) * Decimal(item.unit_price)
     return [
         {

@@ -13,13 +13,12 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 
-from billing.errors import AlreadyRedeemed, CouponExhausted, CouponNotApplicable, CustomerErased
+from billing.errors import AlreadyRedeemed, CouponExhausted, CustomerErased
 from billing.models import Coupon, CouponUse, Redemption
 from billing.models.coupon import COUPON_WITHIN_LIMIT, CUSTOMER_WITHIN_LIMIT
 from billing.rating import coupons as rating
 from billing.rating.discounting import Taken
 from billing.rating.errors import CurrencyDoesNotFit, DuplicateCoupon
-from billing.rating.lines import Line
 from billing.redeeming import require_application_of, require_redeemable
 from billing.selectors import coupon_named, coupons, get_customer, hold_customer, lock_coupon
 from common.constraints import violated_constraint
@@ -64,14 +63,14 @@ def redeem_coupon(
 
 def coupons_for(
     *, tenant_id: UUID, customer_id: UUID | None, references: Sequence[str], currency: str, at: dt.datetime,
-    application_id: UUID | None, lock: bool, path: str = "coupons",
+    application_id: UUID | None, lock: bool, any_application: bool = False, path: str = "coupons",
 ) -> list[Applied]:  # fmt: skip
     """The coupons of an invoice in the order given, each named by its code (in any case) or its id.
 
     What the customer has open is continued, the oldest first, whatever has become of window, limits and `active`;
-    anything else must be redeemable at `at`. `application_id` is that of the caller. With `lock` the coupons are held
-    until the transaction ends, as issuing needs it; without, nothing is held or written. Raises, with the path
-    `coupons[i]`: `NotFound`, `DuplicateCoupon`, `CurrencyDoesNotFit`, and what `billing.redeeming` raises.
+    anything else must be redeemable at `at`. `application_id` is that of the caller; `any_application` is for coupons
+    that a draft has already, whoever finalises it. With `lock` the coupons are held until the transaction ends, as
+    issuing needs it; without, nothing is held or written. Raises, with the path `coupons[i]`: `NotFound`, `DuplicateCoupon`, `CurrencyDoesNotFit`, and what `billing.redeeming` raises.
     """
     chosen = _named_coupons(tenant_id, references, path, lock=lock)
     opened = _open_redemptions(tenant_id, customer_id, chosen)
@@ -80,7 +79,8 @@ def coupons_for(
     applied = []
     for index, coupon in enumerate(chosen):
         place, redemption = f"{path}[{index}]", opened.get(coupon.id)
-        require_application_of(coupon, application_id=application_id, path=place)
+        if not any_application:
+            require_application_of(coupon, application_id=application_id, path=place)
         if redemption is None:
             require_redeemable(coupon, at=at, times_of_customer=times.get(coupon.id, 0), path=place)
         if coupon.currency is not None and coupon.currency != currency:
@@ -88,16 +88,6 @@ def coupons_for(
         engine = redemption.engine if redemption is not None else coupon.engine()
         applied.append(Applied(coupon, redemption, engine, currency))
     return applied
-
-
-def require_matching_line(applied: Sequence[Applied], lines: Sequence[Line], path: str = "coupons") -> None:
-    """Raises `CouponNotApplicable` (path `coupons[i]`) for a coupon that is restricted to what is on none of the lines.
-
-    What its line amounts to does not matter: a period without usage is no reason to refuse an invoice.
-    """
-    for index, one in enumerate(applied):
-        if not any(one.engine.names(line) for line in lines) and one.engine.restricted:
-            raise CouponNotApplicable(f"{path}[{index}]", "No line is of a plan, product or price of the coupon.")
 
 
 def use_coupons(

@@ -140,7 +140,7 @@ class PreviewView(TenantView):
         items = asked_items([*data.get("items", []), *data.pop("usage", [])])
         body = preview_invoice(
             customer=customer, known=known, settings=call.settings, request=InvoiceRequest(**{**data, "items": items}),
-            at=at,
+            at=at, application_id=call.caller.application_id,
         )  # fmt: skip
         return Answer(200, body)
 

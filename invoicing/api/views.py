@@ -117,7 +117,7 @@ class InvoicesView(HotView):
         request = InvoiceRequest(**{**data, "items": asked_items(data["items"])})
         invoice = create_invoice(
             tenant_id=call.tenant_id, customer=customer, settings=call.settings, request=request, at=call.at,
-            draft=draft, trace_id=call.context.trace_id,
+            draft=draft, trace_id=call.context.trace_id, application_id=call.caller.application_id,
         )  # fmt: skip
         return Answer(201, result(invoice), location=f"/api/invoices/{encode_id(INVOICE, invoice.id)}")
 
@@ -149,6 +149,7 @@ class InvoiceView(TenantView):
             changes=changes,
             settings=call.settings,
             at=call.at,
+            application_id=call.caller.application_id,
         )
         return Answer(200, body_of(invoice))
 

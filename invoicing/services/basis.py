@@ -1,32 +1,76 @@
-"""Reading what an invoice is computed from: settings, and the prices that its items name."""
+"""Reading what an invoice is computed from: settings, taxes, and the prices, exchange rates and coupons it names."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
 from uuid import UUID
 
 from billing.errors import PriceInactive
+from billing.exchange import exchange_rates
 from billing.models import Customer, Product
 from billing.selectors import prices
+from billing.services.coupon_use import Applied, coupons_for
+from billing.tax_selectors import taxation_of
 from common.errors import NotFound, Problem
-from invoicing.basis import Basis, CataloguePrice, plain_basis
+from invoicing.basis import Basis, CataloguePrice, Exchange, NamedCoupon
 from invoicing.requests import InvoiceRequest
 from invoicing.selectors import terms_of
 from tenants.models import TenantSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, for the coupons that only some may use: the caller's application, or `trusted` for what stands on a
+    draft already. `lock` holds the coupons until the transaction ends, as issuing needs it."""
+
+    application_id: UUID | None = None
+    trusted: bool = False
+    lock: bool = False
+
+
+ANYBODY: Final = Asked()
+
+
 def read_basis(
     *, tenant_id: UUID, customer: Customer, settings: TenantSettings, request: InvoiceRequest, currency: str,
-    at: dt.datetime,
-) -> Basis:  # fmt: skip
-    """What `compose` needs for this request at `at`.
+    at: dt.datetime, asked: Asked = ANYBODY, known: bool = True,
+) -> tuple[Basis, list[Applied]]:  # fmt: skip
+    """What `compose` needs for this request at `at`, and the coupons as rows, for `use_coupons`.
 
-    Raises `NotFound` for products and prices that this tenant does not have, and `PriceInactive`, each with the paths
-    of the items.
+    `known` says whether the customer exists. Raises `NotFound` for products, prices and coupons that this tenant does
+    not have, `PriceInactive`, and what `coupons_for` raises, each with the paths of the fields.
     """
     require_products(tenant_id=tenant_id, request=request)
-    plain = plain_basis(terms_of(settings), exempt=customer.tax_exempt)
-    return Basis(plain.terms, plain.taxes_of, _prices_of(tenant_id, request))
+    prices_ = _prices_of(tenant_id, request)
+    applied: list[Applied] = []
+    if request.coupons:
+        applied = coupons_for(
+            tenant_id=tenant_id, customer_id=customer.id if known else None, references=request.coupons,
+            currency=currency, at=at, application_id=asked.application_id, any_application=asked.trusted,
+            lock=asked.lock,
+        )  # fmt: skip
+    taxation = taxation_of(tenant_id=tenant_id, customer=customer, settings=settings)
+    basis = Basis(
+        terms_of(settings), partial(taxation.taxes_for, at=at), prices_,
+        _exchange_of(tenant_id, prices_.values(), currency, at),
+        [NamedCoupon(one.coupon.id, one.coupon.name, one.engine) for one in applied],
+    )  # fmt: skip
+    return basis, applied
+
+
+def _exchange_of(
+    tenant_id: UUID, priced: Iterable[CataloguePrice], currency: str, at: dt.datetime
+) -> dict[str, Exchange]:  # fmt: skip
+    """The rates in force from the currencies of the prices; where there is none, composing says so."""
+    pairs = {(one.terms.currency, currency) for one in priced if one.terms.currency != currency}
+    if not pairs:
+        return {}
+    found = exchange_rates(tenant_id=tenant_id, pairs=pairs, at=at)
+    return {source: Exchange(row.rate, row.valid_from, row.source) for (source, _), row in found.items()}
 
 
 def require_products(*, tenant_id: UUID, request: InvoiceRequest) -> None:

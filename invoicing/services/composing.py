@@ -9,6 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from billing.models import Customer
+from billing.services.coupon_use import Applied
 from common.canonical import canonical_json
 from invoicing.composition import compose
 from invoicing.content import Buyer, Content, Item
@@ -16,7 +17,7 @@ from invoicing.enums import ItemType
 from invoicing.models import Invoice, InvoiceBuyer, InvoiceDerivation, InvoiceItem
 from invoicing.requests import InvoiceRequest, ItemRequest
 from invoicing.selectors import item_from, items_of
-from invoicing.services.basis import read_basis
+from invoicing.services.basis import ANYBODY, Asked, read_basis
 from invoicing.services.item_rows import insert_items
 from tenants.models import TenantSettings
 
@@ -44,16 +45,17 @@ def insert_buyer(invoice: Invoice, buyer: Buyer, salt: bytes) -> InvoiceBuyer:
 
 def recompute(
     invoice: Invoice, request: InvoiceRequest, *, customer: Customer, settings: TenantSettings, at: dt.datetime,
-    issued_at: dt.datetime | None = None,
-) -> Content:  # fmt: skip
+    issued_at: dt.datetime | None = None, asked: Asked = ANYBODY,
+) -> tuple[Content, list[Applied]]:  # fmt: skip
     """Replace a draft's items and amounts by what `request` comes to at `at`. The row itself is saved by the caller.
 
     With `issued_at` they are those of the document that is about to be issued. Raises what `read_basis` and `compose`
     raise.
     """
     currency = request.currency or invoice.currency
-    basis = read_basis(
-        tenant_id=invoice.tenant_id, customer=customer, settings=settings, request=request, currency=currency, at=at
+    basis, applied = read_basis(
+        tenant_id=invoice.tenant_id, customer=customer, settings=settings, request=request, currency=currency, at=at,
+        asked=asked,
     )  # fmt: skip
     content = compose(
         request, customer_id=customer.id, currency=currency, basis=basis, issued_at=issued_at, invoice_id=invoice.id,
@@ -67,7 +69,7 @@ def recompute(
     if [item_from(row) for row in items_of(invoice)] != list(content.items):
         InvoiceItem.objects.filter(tenant_id=invoice.tenant_id, invoice_id=invoice.id).delete()
         insert_items(invoice, content)
-    return content
+    return content, applied
 
 
 def request_of(invoice: Invoice, rows: Sequence[InvoiceItem]) -> InvoiceRequest:

@@ -14,7 +14,7 @@ from invoicing.enums import InvoiceStatus
 from invoicing.explanations import Explained
 from invoicing.models import Invoice, InvoiceDerivation
 from invoicing.selectors import content_of, items_of
-from invoicing.services.basis import read_basis
+from invoicing.services.basis import Asked, read_basis
 from invoicing.services.composing import request_of
 from tenants.models import TenantSettings
 
@@ -30,9 +30,9 @@ def explain_invoice(invoice: Invoice, *, settings: TenantSettings, at: dt.dateti
         return Explained(content, stored_derivation(invoice) or derivation_of(content), invoice.invoice_number)
     customer = Customer.objects.get(tenant_id=invoice.tenant_id, id=invoice.customer_id)
     request = request_of(invoice, rows)
-    basis = read_basis(
+    basis, _ = read_basis(
         tenant_id=invoice.tenant_id, customer=customer, settings=settings, request=request, currency=invoice.currency,
-        at=at,
+        at=at, asked=Asked(trusted=True),
     )  # fmt: skip
     content = compose(
         request, customer_id=customer.id, currency=invoice.currency, basis=basis, issued_at=at, invoice_id=invoice.id

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from billing.models import Customer
+from billing.services.coupon_use import Applied, use_coupons
 from billing.services.prices import mark_prices_used
 from invoicing.announcements import CREATED, announce, announced_by_issuing
 from invoicing.composition import compose, issue_year
@@ -20,7 +21,7 @@ from invoicing.recognition import schedule
 from invoicing.representations import invoice_body
 from invoicing.requests import InvoiceRequest
 from invoicing.selectors import buyer_of, items_of, lock_invoice, state_of
-from invoicing.services.basis import read_basis
+from invoicing.services.basis import Asked, read_basis
 from invoicing.services.composing import (
     fill_buyer,
     insert_buyer,
@@ -39,15 +40,16 @@ from tenants.models import TenantSettings
 
 def create_invoice(
     *, tenant_id: UUID, customer: Customer, settings: TenantSettings, request: InvoiceRequest, at: dt.datetime,
-    draft: bool, trace_id: str,
+    draft: bool, trace_id: str, application_id: UUID | None = None,
 ) -> Invoice:  # fmt: skip
-    """A new invoice of a customer: a draft, or issued at once with the next number.
+    """A new invoice of a customer: a draft, or issued at once with the next number. `application_id`: the caller's.
 
     Raises what `read_basis` and `compose` raise, with the paths of the items.
     """
     currency = request.currency or customer.currency or settings.default_currency
-    basis = read_basis(
-        tenant_id=tenant_id, customer=customer, settings=settings, request=request, currency=currency, at=at
+    basis, applied = read_basis(
+        tenant_id=tenant_id, customer=customer, settings=settings, request=request, currency=currency, at=at,
+        asked=Asked(application_id=application_id, lock=not draft),
     )  # fmt: skip
     content = compose(
         request, customer_id=customer.id, currency=currency, basis=basis, issued_at=None if draft else at
@@ -62,6 +64,7 @@ def create_invoice(
     insert_derivation(invoice, content)
     if post is not None:
         post()
+        _use_coupons(invoice, content, applied)
     body = invoice_body(content, buyer, state_of(invoice))
     types = [CREATED] if draft else announced_by_issuing(invoice.status, created=True)
     announce(types, tenant_id=tenant_id, invoice_id=invoice.id, body=body, at=at, trace_id=trace_id)
@@ -89,17 +92,28 @@ def finalise_invoice(
     fill_buyer(invoice.buyer, buyer, salt)
     invoice.buyer.save()
     # Amounts and tax are those of the issue date: a rate, a price or an exemption may have changed since the draft.
-    content = recompute(
-        invoice, request_of(invoice, rows), customer=customer, settings=settings, at=at, issued_at=at
+    content, applied = recompute(
+        invoice, request_of(invoice, rows), customer=customer, settings=settings, at=at, issued_at=at,
+        asked=Asked(trusted=True, lock=True),
     )  # fmt: skip
     post = _number(invoice, content, buyer, salt, time_zone=settings.time_zone)
     invoice.save()
     insert_derivation(invoice, content)
     post()
+    _use_coupons(invoice, content, applied)
     types = announced_by_issuing(invoice.status, created=False)
     body = invoice_body(content, buyer, state_of(invoice))
     announce(types, tenant_id=tenant_id, invoice_id=invoice.id, body=body, at=at, trace_id=trace_id)
     return invoice
+
+
+def _use_coupons(invoice: Invoice, content: Content, applied: Sequence[Applied]) -> None:
+    assert invoice.issued_at is not None
+    if applied:
+        use_coupons(
+            tenant_id=invoice.tenant_id, customer_id=invoice.customer_id, invoice_id=invoice.id, applied=applied,
+            taken=content.taken, at=invoice.issued_at,
+        )  # fmt: skip
 
 
 def _number(

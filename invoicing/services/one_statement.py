@@ -13,6 +13,7 @@ import datetime as dt
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +24,14 @@ from accounting.posting import Posting, content_digest
 from accounting.selectors import WALLET_WITH_CREDIT
 from accounting.services.chart import books_accounts, forget_accounts, known_accounts
 from billing.models import Customer
+from billing.tax_selectors import taxation_of
+from billing.taxation import Taxation
 from common.constraints import violated_constraint
 from common.ids import encode_id, new_id
 from common.prefixes import INVOICE
 from events.wakeup import nudge
 from invoicing.announcements import announced_by_issuing
-from invoicing.basis import Basis, plain_basis
+from invoicing.basis import Basis, Terms
 from invoicing.composition import compose, issue_year
 from invoicing.content import Buyer, Content
 from invoicing.enums import InvoiceStatus
@@ -151,7 +154,12 @@ class Facts:
     customer_version: int
     currency: str | None
     buyer: Buyer  # without notes
-    basis: Basis
+    terms: Terms
+    taxation: Taxation
+
+    def basis_at(self, at: dt.datetime) -> Basis:
+        """What an invoice without prices and coupons is computed from. Rates begin and end by themselves."""
+        return Basis(self.terms, partial(self.taxation.taxes_for, at=at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +206,10 @@ def issue_in_one_statement(
             return None
         content = compose(
             request, customer_id=facts.customer_id, currency=request.currency or facts.currency or
-            facts.basis.terms.default_currency, basis=facts.basis, issued_at=at,
+            facts.terms.default_currency, basis=facts.basis_at(at), issued_at=at,
         )  # fmt: skip
-        year = issue_year(at, facts.basis.terms.time_zone)
-        books = _books_of(context, content, at, facts.basis.terms.time_zone)
+        year = issue_year(at, facts.terms.time_zone)
+        books = _books_of(context, content, at, facts.terms.time_zone)
         try:
             current, credit, answer = _send(
                 context, caller, facts, content, request, books, at, year, guard, key_expires_at
@@ -238,10 +246,13 @@ def facts_of(context: Context, who: str | UUID, *, fresh: bool) -> Facts | None:
         return None
     customer = Customer(**orjson.loads(rows[0][0] or b""))
     settings = TenantSettings(**orjson.loads(rows[0][1] or b""))
+    # After the versions: a rate that is written meanwhile raises that of the settings.
+    with tenant_scope(context):
+        taxation = taxation_of(tenant_id=context.tenant_id, customer=customer, settings=settings)
     facts = Facts(
         customer_id=UUID(str(customer.id)), customer_version=customer.version, currency=customer.currency,
         buyer=buyer_of(customer, settings, notes=None),
-        basis=plain_basis(terms_of(settings), exempt=customer.tax_exempt),
+        terms=terms_of(settings), taxation=taxation,
     )  # fmt: skip
     if len(_facts) >= _CACHE_SIZE:
         _facts.clear()
@@ -289,7 +300,7 @@ def _send(
         rows = _STATEMENT.run(
             context,
             [
-                context.tenant_id, content.customer_id, facts.customer_version, facts.basis.terms.version,
+                context.tenant_id, content.customer_id, facts.customer_version, facts.terms.version,
                 caller.key_id, content.digest(buyer_digest), year, content.id, str(status), content.currency,
                 content.subtotal, content.tax, content.total, _json(content.tax_breakdown), len(content.items),
                 "true" if content.skip_tax else "false", content.period_start, content.period_end, content.due_date,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -17,13 +18,14 @@ from invoicing.explanations import Explained, explanation
 from invoicing.representations import State, invoice_body
 from invoicing.requests import InvoiceRequest
 from invoicing.selectors import buyer_of
-from invoicing.services.basis import read_basis
+from invoicing.services.basis import Asked, read_basis
 from tenants.models import TenantSettings
 
 
 def preview_invoice(
-    *, customer: Customer, known: bool, settings: TenantSettings, request: InvoiceRequest, at: dt.datetime
-) -> dict[str, Any]:
+    *, customer: Customer, known: bool, settings: TenantSettings, request: InvoiceRequest, at: dt.datetime,
+    application_id: UUID | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """The invoice that this request would give if it were issued at `at`, and its explanation.
 
     It has no ids. `known` says whether the customer exists; one who does not has no id and no credit. Raises what
@@ -31,8 +33,9 @@ def preview_invoice(
     """
     tenant_id = customer.tenant_id
     currency = request.currency or customer.currency or settings.default_currency
-    basis = read_basis(
-        tenant_id=tenant_id, customer=customer, settings=settings, request=request, currency=currency, at=at
+    basis, _ = read_basis(
+        tenant_id=tenant_id, customer=customer, settings=settings, request=request, currency=currency, at=at,
+        asked=Asked(application_id=application_id), known=known,
     )  # fmt: skip
     content = compose(request, customer_id=customer.id, currency=currency, basis=basis, issued_at=at)
     paid = _credit(customer, content, at) if known else 0

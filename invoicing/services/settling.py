@@ -6,6 +6,7 @@ import datetime as dt
 from uuid import UUID
 
 from billing.models import Payment
+from billing.services.coupon_use import return_coupons
 from billing.services.payments import record_manual_payment
 from invoicing.announcements import PAID, UNCOLLECTIBLE, VOIDED, announce
 from invoicing.enums import InvoiceCommand
@@ -57,7 +58,7 @@ def mark_paid(
 
 
 def void_invoice(*, tenant_id: UUID, invoice_id: UUID, reason: str, at: dt.datetime, trace_id: str) -> Invoice:
-    """Declare an issued invoice void; it keeps its number. Credit that was used on it goes back to the customer.
+    """Declare an issued invoice void; it keeps its number. Used credit and coupons go back to the customer.
 
     Raises `InvoiceNotFinalised`, `InvoiceAlreadyPaid` (also when money has paid a part of it), `InvoiceAlreadyVoid`,
     and `AccountSuspended` when the wallet of the credit is.
@@ -74,6 +75,8 @@ def void_invoice(*, tenant_id: UUID, invoice_id: UUID, reason: str, at: dt.datet
     state_reason(reason)
     if credit:
         return_credit(invoice, credit, at=at)
+    if invoice.coupons:
+        return_coupons(tenant_id=tenant_id, invoice_id=invoice.id, at=at)
     invoice.save()
     reword_waiting_mail(invoice)
     post_void(invoice, at=at)

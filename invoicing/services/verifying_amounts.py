@@ -139,9 +139,18 @@ def _of_document(content: Content, derivation: Mapping[str, Any]) -> Iterator[Di
     yield from ((name, stated[name], computed[name]) for name in stated if stated[name] != computed[name])
     if stated["items"] == computed["items"]:
         usages = {one["lines"][0]: one["derivation"]["inputs"].get("usage") for one in derivation["ratings"]}
+        exchanges = {
+            key: (one["conversion"]["inputs"]["from"], one["conversion"]["inputs"]["rate"])
+            for one in derivation["ratings"]
+            if "conversion" in one
+            for key in one["lines"]
+        }
         for position, (item, line) in enumerate(zip(content.items, inputs["lines"], strict=True), start=1):
             total, share = amounts["lines"][line["key"]]
             yield from _of_item(position - 1, item, line, total=total, share=share, usage=usages.get(line["key"]))
+            exchange = None if item.exchange is None else (item.exchange["currency"], item.exchange["rate"])
+            if exchange != exchanges.get(line["key"]):
+                yield f"items[{position - 1}].exchange", exchange, exchanges.get(line["key"])
 
 
 def _of_item(

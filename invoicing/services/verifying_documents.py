@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from invoicing.content import Buyer
 from invoicing.models import Invoice, InvoiceBuyer, InvoiceItem, NumberSeries
-from invoicing.representations import TAX_ROW
+from invoicing.representations import COUPON_ROW, TAX_ROW
 from invoicing.selectors import buyer_from, content_of
 
 BATCH = 500
@@ -102,6 +102,8 @@ def _altered(invoice: Invoice, items: Sequence[InvoiceItem]) -> str | None:
     # The digest reads the fields by name: one more would stand on the document and be covered by nothing.
     if not _has_only(invoice.tax_breakdown, TAX_ROW) or not all(_has_only(one.taxes, TAX_ROW[:3]) for one in items):
         return "its tax rows have other fields than those that were issued"
+    if not _has_only(invoice.coupons, COUPON_ROW):
+        return "its coupons have other fields than those that were issued"
     if content_of(invoice, items).digest(buyer_digest) != bytes(invoice.content_digest or b""):
         return "its content was altered"
     return None
