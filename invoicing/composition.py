@@ -183,14 +183,14 @@ def _rated(
 ) -> Iterator[Position]:  # fmt: skip
     """The line of a price, and a second one for what only its minimum brings in.
 
-    In another currency the whole is converted; of two lines the second takes what the first leaves of it.
+    In another currency the whole and the second line are converted; the first has what that leaves of the whole.
     """
     terms = price.terms
     original = rated.amount - rated.top_up
     amount, top_up = original, rated.top_up
     if exchange is not None and converted is not None:
-        amount = _converted(original, exchange, rated, converted.target).amount
-        top_up = converted.amount - amount
+        top_up = _converted(rated.top_up, exchange, rated, converted.target).amount
+        amount = converted.amount - top_up
     code = asked.tax_code or price.tax_code
     inclusive = terms.tax_behavior is TaxBehavior.INCLUSIVE
     quantity, unit_price = _shown(rated, amount, converted)

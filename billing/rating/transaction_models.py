@@ -27,9 +27,9 @@ def percentage(price: Price, transactions: Sequence[int], steps: list[Step]) -> 
         if index < price.free_units:
             steps.append(Step("free_transaction", (number, amount), 0))
             continue
-        covered = min(left, amount)
+        wholly, covered = 0 < left >= amount, min(left, amount)
         left -= covered
-        if covered and covered == amount:
+        if wholly:
             steps.append(Step("covered_transaction", (number, amount), 0))
             continue
         fee = (amount - covered) * price.rate + price.fixed_amount * HUNDRED

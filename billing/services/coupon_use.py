@@ -70,7 +70,8 @@ def coupons_for(
     What the customer has open is continued, the oldest first, whatever has become of window, limits and `active`;
     anything else must be redeemable at `at`. `application_id` is that of the caller; `any_application` is for coupons
     that a draft has already, whoever finalises it. With `lock` the coupons are held until the transaction ends, as
-    issuing needs it; without, nothing is held or written. Raises, with the path `coupons[i]`: `NotFound`, `DuplicateCoupon`, `CurrencyDoesNotFit`, and what `billing.redeeming` raises.
+    issuing needs it; without, nothing is held or written. Raises, with the path `coupons[i]`: `NotFound`,
+    `DuplicateCoupon`, `CurrencyDoesNotFit`, and what `billing.redeeming` raises.
     """
     chosen = _named_coupons(tenant_id, references, path, lock=lock)
     opened = _open_redemptions(tenant_id, customer_id, chosen)

@@ -91,9 +91,9 @@ def of_transactions(price: dict[str, Any], usage: list[Fraction]) -> Fraction:
     """The fees of all transactions, in their order."""
     found, included = NOTHING, Fraction(price.get("includedUnits", 0))
     for amount in usage[price.get("freeUnits", 0) :]:
-        covered = min(amount, included)
+        wholly, covered = 0 < included >= amount, min(amount, included)
         included -= covered
-        if amount > 0 and covered == amount:
+        if wholly:
             continue
         fee = (amount - covered) * Fraction(price["rate"]) / 100 + Fraction(price.get("fixedAmount", 0))
         if price.get("perTransactionMin") is not None:
