@@ -78,7 +78,9 @@ class NewCouponForm(CouponForm):
     percentage = QuantityField(label="Percent", help_text="Such as 10 or 12.5.")
     amount = AmountField(required=False, help_text="In the currency beside it, such as 5.00.")
     currency = forms.ChoiceField(required=False)
-    duration = forms.ChoiceField(choices=_named(Duration), label="Counts", help_text="Invoices of a customer.")
+    duration = forms.ChoiceField(
+        choices=_named(Duration), label="Counts", help_text="For one invoice of a customer, for so many, or for all."
+    )
     duration_periods = forms.IntegerField(
         required=False, min_value=1, max_value=MAX_PERIODS, label="How many", help_text="Of a repeating coupon."
     )

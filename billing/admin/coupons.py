@@ -33,7 +33,7 @@ class CouponPage(BackofficeAdmin):
 
     area = "catalogue"
     nav_group = "Billing"
-    nav_icon = "redeem"
+    nav_icon = "confirmation_number"
     nav_order = 34
     sortable_by = ()
     optional = ("of", "each", "pairs")

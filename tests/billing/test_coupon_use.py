@@ -22,6 +22,7 @@ from billing.models import CouponUse, Price, Redemption
 from billing.rating.errors import CurrencyDoesNotFit, DuplicateCoupon
 from billing.services.coupon_use import coupons_for, redeem_coupon, return_coupons, use_coupons
 from billing.services.coupons import update_coupon
+from billing.services.erasing import erase_customers
 from billing.services.prices import create_price
 from billing.services.products import create_product
 from common.errors import DomainError, NotFound
@@ -347,6 +348,15 @@ def test_what_changed_since_it_was_read_is_not_used(scope: Tenant) -> None:
     invoice(scope, ada, one.code, amount=700)
     with pytest.raises(ValueError, match="changed since"):
         use_coupons(tenant_id=scope.id, customer_id=ada, invoice_id=new_id(), applied=stale, taken=taken, at=AT)
+
+
+def test_erasing_a_customer_leaves_what_they_redeemed_and_their_invoices_give_it_back(scope: Tenant) -> None:
+    one, ada = coupon(scope), customer(scope)
+    invoice_id, _ = invoice(scope, ada, one.code)
+    assert erase_customers(customer_ids=[ada], at=AT)
+    assert [row.customer_id for row in redemptions(one)] == [ada]
+    void(scope, invoice_id)
+    assert times(one) == 0
 
 
 def test_another_tenants_coupons_and_redemptions_do_not_exist(scope: Tenant, other_tenant: Tenant) -> None:
