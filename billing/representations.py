@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from billing.enums import VatStatus
 from billing.models import Customer, Feature, Payment, Plan, PlanFeature, PlanVersion, Price, Product, VatCheck
 from billing.selectors import standing_version
 from common.clock import format_instant
@@ -51,7 +52,7 @@ def vat_body(customer: Customer, *, standing: VatCheck | None, newest: VatCheck 
         }
     return {
         "vatId": customer.vat_id,
-        "status": customer.vat_status,
+        "status": customer.vat_status or VatStatus.UNVERIFIED.value,
         "checkedAt": format_instant(standing.checked_at) if standing else None,
         "evidence": evidence,
     }
