@@ -249,7 +249,7 @@ def test_the_same_request_again_is_answered_without_asking(
     assert len(vies.received) == 1
 
 
-def during(vies: FakeVies, act: Callable[[], None]) -> None:
+def during(vies: FakeVies, act: Callable[[], object]) -> None:
     """While VIES is asked, once, `act`."""
     acted, usual = threading.Event(), vies.usual
 
@@ -339,6 +339,7 @@ def test_the_change_of_status_is_in_the_trail_under_who_asked(
     verify(api, customer, x_trace_id="trace-9")
     with tenant_scope(tenant.id):
         entry = AuditEntry.objects.get(action="customer.updated", entity_id=decode_id(CUSTOMER, customer["id"]))
+        assert entry.after is not None
         assert (entry.after["vat_status"], entry.trace_id, entry.actor_type) == ("valid", "trace-9", "service")
 
 
