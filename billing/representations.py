@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from billing.enums import VatStatus
 from billing.models import (
     Coupon,
     Customer,
@@ -21,13 +22,8 @@ from billing.models import (
     TaxRate,
     VatCheck,
 )
-from billing.rating.coupons import (
-    CouponType,
-)
-from billing.rating.decimals import (
-    scaled,
-    scaled_text,
-)
+from billing.rating.coupons import CouponType
+from billing.rating.decimals import scaled, scaled_text
 from billing.selectors import standing_version
 from billing.tax_ids import EU_VAT
 from common.clock import format_instant
@@ -90,7 +86,7 @@ def vat_body(customer: Customer, *, standing: VatCheck | None, newest: VatCheck 
         }
     return {
         "vatId": customer.vat_id,
-        "status": customer.vat_status,
+        "status": customer.vat_status or VatStatus.UNVERIFIED.value,
         "checkedAt": format_instant(standing.checked_at) if standing else None,
         "evidence": evidence,
     }

@@ -49,7 +49,7 @@ SWEEPS: Final[dict[str, Sweep]] = {
     "seal-entries": Sweep("accounting.tasks.seal_entries", 1, Guard.LEASE),
     "render-documents": Sweep("invoicing.tasks.render_documents", 2, Guard.LEASE),
     "mark-past-due": Sweep("invoicing.tasks.mark_past_due", 60, Guard.LEASE),
-    "verify-vat-numbers": Sweep("billing.tasks.verify_vat_numbers", 15, Guard.LEASE),
+    "verify-vat-numbers": Sweep("billing.tasks.verify_vat_numbers", 30, Guard.LEASE),
     "expire-holds": Sweep("accounting.tasks.expire_holds", 10, Guard.LEASE),
     "settle-grants": Sweep("accounting.tasks.settle_grants", 10, Guard.LEASE),
     # A month ends at a time of its tenant's own; the entry is of that time, however late the sweep comes.

@@ -77,7 +77,7 @@ class Instance:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ledger_project.supervisor", *([] if self.port else ["--services-only"])],
                 cwd=BASE_DIR,
-                env=clean | {"LEDGER_HOME": str(home)} | environment,
+                env=clean | {"LEDGER_HOME": str(home), "VIES_URL": ""} | environment,
                 stdout=file,
                 stderr=file,
                 start_new_session=True,

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.billing.conftest import at_once  # noqa: F401
 from tests.billing.vat.fake_vies import PATH, FakeVies
 from tests.clients import Api
-from tests.tenants.backoffice.conftest import _no_second_factor, browser_of, make_member  # noqa: F401
 
 NUMBER, OTHER_NUMBER = "DE136695976", "FR40303265045"
 

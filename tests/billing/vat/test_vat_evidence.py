@@ -19,6 +19,7 @@ from tenants.scope import tenant_scope
 from tenants.services.erasure import remaining_traces
 from tests.billing.vat.conftest import NUMBER
 from tests.billing.vat.fake_vies import IDENTIFIER, FakeVies, refusal
+from tests.billing.vat.test_verify_vat_api import during
 from tests.clients import Api
 from tests.conftest import AT
 from tests.invoicing.anonymised import clocks, real
@@ -127,8 +128,6 @@ def test_erasing_takes_number_name_and_address_and_leaves_that_it_was_checked(
 
 
 def test_who_is_erased_while_vies_is_asked_leaves_no_trace(tenant: Tenant, vies: FakeVies) -> None:
-    from tests.billing.vat.test_verify_vat_api import during
-
     with tenant_scope(tenant.id):
         customer = create_customer(tenant_id=tenant.id, at=AT, name="Ada", vat_id=NUMBER)
     during(

@@ -249,7 +249,7 @@ def test_the_same_request_again_is_answered_without_asking(
     assert len(vies.received) == 1
 
 
-def during(vies: FakeVies, act: Callable[[], None]) -> None:
+def during(vies: FakeVies, act: Callable[[], object]) -> None:
     """While VIES is asked, once, `act`."""
     acted, usual = threading.Event(), vies.usual
 
