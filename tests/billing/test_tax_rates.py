@@ -79,6 +79,7 @@ def test_rates_customers_and_settings_are_read_into_the_decision(scope: Tenant) 
     rate(scope, "FR", "20", label="TVA")
     assert decided(scope, customer(scope, "DE"), "reduced") == [("MwSt.", "7", "standard")]
     assert decided(scope, customer(scope, "FR")) == [("TVA", "20", "standard")]
+    assert decided(scope, customer(scope, "AT")) == decided(scope, customer(scope)) == [("MwSt.", "19", "standard")]
     business = customer(scope, "FR", vat_id="FR40303265045")
     assert decided(scope, business) == [("TVA", "20", "standard")]
     Customer.objects.filter(id=business.id).update(vat_status="valid")
@@ -106,11 +107,11 @@ def test_a_certificate_is_read_with_its_window(scope: Tenant) -> None:
 def test_a_rate_that_begins_later_is_owed_from_its_microsecond_on_and_nothing_is_read_again(scope: Tenant) -> None:
     at_home(scope)
     rate(scope, valid_until=AT)
-    rate(scope, percent="20", valid_from=AT)
+    rate(scope, percent="20", valid_from=AT, valid_until=AT + MICROSECOND)
     buyer = customer(scope, "DE")
     known = taxation_of(tenant_id=scope.id, customer=buyer, settings=TenantSettings.objects.get(tenant_id=scope.id))
-    found = [scaled_text(known.taxes_for(None, at=AT + step)[0].rate) for step in (-MICROSECOND, MICROSECOND * 0)]
-    assert found == ["19", "20"]
+    found = [scaled_text(known.taxes_for(None, at=AT + MICROSECOND * step)[0].rate) for step in (-1, 0, 1)]
+    assert found == ["19", "20", "0"]
 
 
 def test_the_decision_costs_one_query_and_none_where_no_country_is_known(
