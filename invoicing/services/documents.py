@@ -13,10 +13,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection
+from django.db.models import Q
 
+from billing.rating.prices import OF_TRANSACTIONS
+from billing.selectors import prices
 from common.constraints import violated_constraint
 from common.typesetting import Typeset, Typesetter
 from invoicing import metrics
+from invoicing.content import Content
 from invoicing.documents.layout import LAYOUT_VERSION, TEMPLATE, DocumentInput, layout_values, untouched_values
 from invoicing.documents.seller import LogoPicture, seller_from
 from invoicing.documents.texts import TEMPLATES
@@ -134,14 +138,25 @@ def typesetter() -> Typesetter:
 def _input(invoice: Invoice, *, version: int) -> DocumentInput:
     seller = seller_from(get_snapshot(tenant_id=invoice.tenant_id, version=version))
     logo = find_logo(tenant_id=invoice.tenant_id, sha256=seller.logo) if seller.logo else None
+    content = content_of(invoice, items_of(invoice))
     return DocumentInput(
-        content=content_of(invoice, items_of(invoice)),
+        content=content,
         buyer=buyer_from(invoice.buyer),
         seller=seller,
         number=invoice.invoice_number,
         logo=LogoPicture(bytes(logo.content), logo.media_type, logo.width, logo.height) if logo else None,
         credit_used=credit_used_on(invoice),
+        counting=_counting(invoice.tenant_id, content),
     )
+
+
+def _counting(tenant_id: UUID, content: Content) -> frozenset[UUID]:
+    """The prices on it whose usage is a list of transactions. A price that an invoice names never changes."""
+    wanted = {item.price_id for item in content.items if item.usage and item.price_id is not None}
+    if not wanted:
+        return frozenset()
+    condition = Q(id__in=wanted, definition__model__in=OF_TRANSACTIONS)
+    return frozenset(prices(tenant_id=tenant_id, condition=condition).values_list("id", flat=True))
 
 
 def _stored(invoice: Invoice) -> RenderedDocument | None:
