@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Final
@@ -15,11 +15,10 @@ from babel import Locale
 
 from common.clock import parse_instant
 from common.money import round_ratio
-from invoicing.content import Content, Item
+from invoicing.content import Content, Item, usage_total
 from invoicing.documents import formats
 from invoicing.enums import ItemType
 
-_DIGITS: Final = 100  # more than any sum has: the default context would round
 _DAY: Final = 10  # characters of 2026-11-01
 
 
@@ -145,8 +144,7 @@ def _usage(item: Item, speech: Speech, counting: Collection[UUID]) -> str:
     """What the price was asked for, unless the quantity says it. Transactions are counted, and their sum is money."""
     if not item.usage:
         return ""
-    with localcontext(prec=_DIGITS):
-        whole = sum(map(Decimal, item.usage), Decimal(0))
+    whole = usage_total(item.usage)
     if item.price_id in counting or len(item.usage) > 1:
         count = formats.number(Decimal(len(item.usage)), speech.locale)
         currency = item.exchange["currency"] if item.exchange else speech.currency

@@ -13,21 +13,24 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection
-from django.db.models import Q
 
-from billing.rating.prices import OF_TRANSACTIONS
-from billing.selectors import prices
 from common.constraints import violated_constraint
 from common.typesetting import Typeset, Typesetter
 from invoicing import metrics
-from invoicing.content import Content
 from invoicing.documents.layout import LAYOUT_VERSION, TEMPLATE, DocumentInput, layout_values, untouched_values
 from invoicing.documents.seller import LogoPicture, seller_from
 from invoicing.documents.texts import TEMPLATES
 from invoicing.enums import InvoiceStatus
 from invoicing.errors import DocumentErased, InvoiceNotFinalised
 from invoicing.models import Invoice, InvoiceDocument
-from invoicing.selectors import buyer_from, content_of, credit_used_on, get_invoice, items_of
+from invoicing.selectors import (
+    buyer_from,
+    content_of,
+    counting_prices,
+    credit_used_on,
+    get_invoice,
+    items_of,
+)
 from tenants.context import Context
 from tenants.scope import tenant_scope
 from tenants.selectors import find_logo, get_settings, get_snapshot
@@ -146,17 +149,8 @@ def _input(invoice: Invoice, *, version: int) -> DocumentInput:
         number=invoice.invoice_number,
         logo=LogoPicture(bytes(logo.content), logo.media_type, logo.width, logo.height) if logo else None,
         credit_used=credit_used_on(invoice),
-        counting=_counting(invoice.tenant_id, content),
+        counting=counting_prices(tenant_id=invoice.tenant_id, items=content.items),
     )
-
-
-def _counting(tenant_id: UUID, content: Content) -> frozenset[UUID]:
-    """The prices on it whose usage is a list of transactions. A price that an invoice names never changes."""
-    wanted = {item.price_id for item in content.items if item.usage and item.price_id is not None}
-    if not wanted:
-        return frozenset()
-    condition = Q(id__in=wanted, definition__model__in=OF_TRANSACTIONS)
-    return frozenset(prices(tenant_id=tenant_id, condition=condition).values_list("id", flat=True))
 
 
 def _stored(invoice: Invoice) -> RenderedDocument | None:
