@@ -91,9 +91,9 @@ class LineForm(forms.Form):
                 self.add_error(name, SAID_BY_PRICE)
         # The name of another product, which nobody has written, is not kept.
         lent = before.price_id not in (None, price.id) and "description" not in self.changed_data
+        description = "" if lent else data.get("description") or ""
         asked = replace(
-            before, description="" if lent else data.get("description") or "", price_id=price.id, unit_price=0, product_id=None,
-            type=ItemType.ONE_TIME,
+            before, description=description, price_id=price.id, unit_price=0, product_id=None, type=ItemType.ONE_TIME
         )  # fmt: skip
         if not counts_transactions(price):
             return replace(asked, quantity=self._read("quantity", quantity_in) or 0, transactions=())
