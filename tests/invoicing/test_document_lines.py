@@ -211,6 +211,14 @@ def test_gross_lines_that_are_not_the_total_are_shown_net():
     assert values_of(other)["columns"]["amountNote"] == "excl. tax"
 
 
+def test_a_line_without_tax_stands_beside_prices_that_contain_theirs():
+    zero = (a_tax(0, "VAT", "zero"),)
+    items = [ItemRequest(price_id=SHIRT.id), ItemRequest("Postage stamp", 95, tax_code="zero")]
+    values = values_of(composed(items, [SHIRT], taxes=lambda code: zero if code == "zero" else (a_tax(1900),)))
+    assert [item["amount"] for item in values["items"]] == ["19.90", "0.95"]
+    assert values["totals"][0] == ["Subtotal incl. tax", "€20.85", ""]
+
+
 def minor(text: str) -> int:
     """Minor units of `-€1,234.50`."""
     return int(re.sub(r"[^\d-]", "", text))
