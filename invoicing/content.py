@@ -9,8 +9,8 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+from decimal import Decimal, localcontext
+from typing import Any, Final
 from uuid import UUID
 
 from billing.rating.discounting import Taken
@@ -21,6 +21,7 @@ CONTENT_VERSION = 2
 """Version 1, of documents older than snapshots of settings, does not cover the settings' version."""
 DERIVED_VERSION = 3
 """Of documents with a stored derivation: it covers that, and with it prices, usage and coupons."""
+_DIGITS: Final = 100  # more than any sum of usage has: the default context would round
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,12 @@ def _item_row(item: Item) -> list[Any]:
         item.discount, plain(item.tax_rate), [[tax["label"], tax["rate"], tax["category"]] for tax in item.taxes],
         item.tax_code, item.product_id, item.price_id, item.period_start, item.period_end, dict(item.metadata),
     ]  # fmt: skip
+
+
+def usage_total(usage: Sequence[str]) -> Decimal:
+    """The sum of what a price was asked for, exact however many digits it has."""
+    with localcontext(prec=_DIGITS):
+        return sum(map(Decimal, usage), Decimal(0))
 
 
 def plain(value: Decimal | int) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from common.clock import format_instant
 from common.ids import encode_id
 from common.prefixes import CUSTOMER, INVOICE, INVOICE_ITEM, PRICE, PRODUCT, PROVIDER, SUBSCRIPTION
-from invoicing.content import Buyer, Content, Item, number_out
+from invoicing.content import Buyer, Content, Item, number_out, usage_total
 from invoicing.enums import EmailStatus
 
 TAX_ROW = ("label", "rate", "category", "taxable", "tax", "note")
@@ -96,7 +95,7 @@ def item_body(item: Item) -> dict[str, Any]:
         "productId": _id(PRODUCT, item.product_id),
         "priceId": _id(PRICE, item.price_id),
         "type": str(item.type),
-        "usage": None if item.usage is None else number_out(sum(map(Decimal, item.usage))),
+        "usage": None if item.usage is None else number_out(usage_total(item.usage)),
         "taxBehavior": "inclusive" if item.inclusive else "exclusive",
         "exchange": None if item.exchange is None else _in_order(item.exchange, EXCHANGE),
         "periodStart": _instant(item.period_start),

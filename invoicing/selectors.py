@@ -10,6 +10,8 @@ from django.db.models import Q, QuerySet, Sum
 
 from billing.enums import PaymentMethodKind
 from billing.models import Customer
+from billing.rating.prices import OF_TRANSACTIONS
+from billing.selectors import prices
 from common.errors import NotFound
 from invoicing.basis import Terms
 from invoicing.content import Buyer, Content, Item
@@ -44,6 +46,18 @@ def lock_invoice(*, tenant_id: UUID, invoice_id: UUID) -> Invoice:
 def items_of(invoice: Invoice) -> list[InvoiceItem]:
     """The items in the order of the document."""
     return list(InvoiceItem.objects.filter(tenant_id=invoice.tenant_id, invoice_id=invoice.id).order_by("position"))
+
+
+def counting_prices(*, tenant_id: UUID, items: Iterable[Item] | Iterable[InvoiceItem]) -> frozenset[UUID]:
+    """Those of the prices on these lines whose usage is a list of transactions, amounts in minor units.
+
+    A price that an issued invoice names never changes.
+    """
+    wanted = {item.price_id for item in items if item.usage and item.price_id is not None}
+    if not wanted:
+        return frozenset()
+    condition = Q(id__in=wanted, definition__model__in=OF_TRANSACTIONS)
+    return frozenset(prices(tenant_id=tenant_id, condition=condition).values_list("id", flat=True))
 
 
 def credit_used_on(invoice: Invoice) -> int:

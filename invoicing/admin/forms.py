@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,8 +14,10 @@ from billing.enums import MONEY, PaymentMethodKind
 from billing.models import Customer
 from common.api.fields import EmailField, TextField
 from common.clock import start_of_day
-from invoicing.admin.lines import EDITED_HERE, LineForm, products_offered, rows_out, stored_lines
+from invoicing.admin.catalogue import CouponCodesField, codes_out, prices_named, prices_offered, products_offered
+from invoicing.admin.lines import EDITED_HERE, LineForm, rows_out, stored_lines
 from invoicing.models import Invoice, InvoiceItem
+from invoicing.requests import InvoiceRequest
 from invoicing.selectors import items_of
 from tenants.backoffice.api import Access, BackofficeForm
 from tenants.backoffice.display import money_text
@@ -32,21 +35,34 @@ from tenants.backoffice.fields import (
 from tenants.backoffice.references import subject_named
 from tenants.clocks import business_now
 
+_ITEM = re.compile(r"items\[(\d+)\](?:\.(\w+))?")
+_COUPON = re.compile(r"coupons\[\d+\].*")
+# What the services call it, and where it stands in a row.
+_FIELD_OF_ROW = {
+    "priceId": "price", "productId": "product", "unitPrice": "unit_price", "description": "description",
+    "quantity": "quantity", "transactions": "quantity", "usage": "quantity",
+}  # fmt: skip
+
 
 class DraftForm(BackofficeForm):
-    """What a draft says. `cleaned_data["items"]` are its lines as the services take them."""
+    """What a draft says. `cleaned_data` has its `items` and `coupons` as the services take them."""
 
     sections: Sequence[tuple[str, Sequence[str]]] = (
-        ("", ("currency", "due_date", "skip_tax")),
+        ("", ("currency", "due_date", "coupons", "skip_tax")),
         ("On the document", ("notes",)),
     )
     row_form = LineForm
+    rows_help = (
+        "A line names a price of the catalogue and a quantity (of a price per transaction the amounts: 900.00; 40.00), "
+        "or has a unit price of its own. A negative unit price takes off."
+    )
     rows_required = False
     rows_max = EDITED_HERE
 
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
     currency = forms.ChoiceField(choices=currency_choices)
     due_date = DayField(required=False, help_text="Empty: the issue date plus the terms of payment.")
+    coupons = CouponCodesField(help_text="Codes, between commas. Each counts once on an invoice.")
     skip_tax = forms.BooleanField(required=False, label="Without tax")
     notes = CheckedField(
         TextField(max_length=5000, multiline=True), max_length=5000, required=False,
@@ -58,20 +74,34 @@ class DraftForm(BackofficeForm):
         self.access = access
         items = items_of(row) if row is not None else []
         self.stored = stored_lines(items)
-        self.rows.form_kwargs = {"products": products_offered(access.tenant_id, items)}
+        # What stands on the draft is the same coupon whatever becomes of its code.
+        self.coupon_ids = {one["code"].upper(): one["couponId"] for one in row.coupons} if row is not None else {}
+        self.rows.form_kwargs = {
+            "products": products_offered(access.tenant_id, items), "prices": prices_offered(access.tenant_id, items),
+        }  # fmt: skip
 
     def is_valid(self) -> bool:
         """The lines in the currency of the draft, the due day as an instant."""
         if not super().is_valid():
             return False
         data = self.cleaned_data
-        items = [row.asked(data["currency"], self.stored) for row in self._kept()]
+        self.kept = self._kept()
+        items = [row.asked(data["currency"], self.stored) for row in self.kept]
         if None in items:
             return False
         data["items"] = items
+        data["coupons"] = [self.coupon_ids.get(code.upper(), code) for code in data["coupons"]]
         if isinstance(data["due_date"], dt.date):
             data["due_date"] = start_of_day(data["due_date"], self.access.settings.time_zone)
         return True
+
+    def show_problem(self, path: str, message: str) -> bool:
+        """Problems of lines stand in their rows, those of coupons at their field."""
+        item = _ITEM.fullmatch(path)
+        if item is not None and int(item[1]) < len(self.kept):
+            self.kept[int(item[1])].add_error(_FIELD_OF_ROW.get(item[2]), message)
+            return True
+        return super().show_problem("coupons" if _COUPON.fullmatch(path) else path, message)
 
     def _kept(self) -> list[Any]:
         return [
@@ -152,9 +182,14 @@ class MetadataForm(BackofficeForm):
     metadata = MetadataField()
 
 
+def draft_request(data: Mapping[str, Any]) -> InvoiceRequest:
+    """What `create_invoice` takes."""
+    return InvoiceRequest(**draft_changes(data))
+
+
 def draft_changes(data: Mapping[str, Any]) -> dict[str, Any]:
     """What `update_invoice` takes."""
-    return {name: data[name] for name in ("items", "currency", "notes", "due_date", "skip_tax")}
+    return {name: data[name] for name in ("items", "coupons", "currency", "notes", "due_date", "skip_tax")}
 
 
 def draft_values(row: Invoice, items: Sequence[InvoiceItem]) -> dict[str, Any]:
@@ -162,7 +197,8 @@ def draft_values(row: Invoice, items: Sequence[InvoiceItem]) -> dict[str, Any]:
     return {
         "seen": row.updated_at.isoformat(), "currency": row.currency, "skip_tax": row.skip_tax,
         "due_date": timezone.localtime(row.due_date).date() if row.due_date else None, "notes": row.buyer.notes,
-        "rows": rows_out(items, row.currency),
+        "coupons": codes_out(row.coupons),
+        "rows": rows_out(items, row.currency, prices_named(row.tenant_id, items)),
     }  # fmt: skip
 
 

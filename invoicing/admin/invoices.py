@@ -27,15 +27,16 @@ from invoicing.admin.forms import (
     PaymentForm,
     SendForm,
     draft_changes,
+    draft_request,
     draft_values,
     payment_values,
 )
+from invoicing.admin.line_panels import day_of
 from invoicing.admin.lines import EDITED_HERE
-from invoicing.admin.panels import day_of, lines_panel, payments_of_invoice, preview_panel, tax_panel
+from invoicing.admin.panels import invoice_panels
 from invoicing.enums import EmailStatus, InvoiceCommand, InvoiceStatus
 from invoicing.errors import DocumentErased, InvoiceNotFinalised
 from invoicing.models import Invoice
-from invoicing.requests import InvoiceRequest
 from invoicing.selectors import credit_used_on, items_of, lock_invoice
 from invoicing.services.documents import invoice_document
 from invoicing.services.drafts import delete_draft, update_invoice
@@ -50,7 +51,6 @@ from tenants.backoffice.buttons import ChangedMeanwhile, Outcome
 from tenants.backoffice.fields import metadata_change
 from tenants.backoffice.references import link_to
 from tenants.backoffice.subjects import Subject
-from tenants.backoffice.timelines import timeline_of
 
 
 def is_draft(row: Invoice) -> bool:
@@ -138,13 +138,8 @@ class InvoicePage(BackofficeAdmin):
         return response
 
     def panels(self, request: HttpRequest, row: Invoice) -> Sequence[Panel]:
-        """Lines, taxes, payments, the document, and everything that happened."""
-        access = access_of(request)
-        subject = Subject("invoice", row.id)
-        return [
-            lines_panel(row, items_of(row)), *tax_panel(row), *payments_of_invoice(access, row),
-            preview_panel(access, row), timeline_of(access, subject),
-        ]  # fmt: skip
+        """What it consists of, and everything that happened."""
+        return invoice_panels(access_of(request), row)
 
     # Drafts
 
@@ -158,14 +153,9 @@ class InvoicePage(BackofficeAdmin):
     )
     def create(self, press: Press) -> Outcome:
         """`create_invoice`, as a draft."""
-        data = press.data
-        request = InvoiceRequest(
-            items=data["items"], currency=data["currency"], notes=data["notes"], due_date=data["due_date"],
-            skip_tax=data["skip_tax"],
-        )  # fmt: skip
         made = create_invoice(
-            tenant_id=press.tenant_id, customer=data["customer"], settings=press.access.settings, request=request,
-            at=press.at, draft=True, trace_id=press.context.trace_id,
+            tenant_id=press.tenant_id, customer=press.data["customer"], settings=press.access.settings,
+            request=draft_request(press.data), at=press.at, draft=True, trace_id=press.context.trace_id,
         )  # fmt: skip
         messages.success(press.request, "The draft has been created.")
         return HttpResponseRedirect(self.object_path(made.id))

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import logging
-from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any
 
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.html import format_html
 
 from billing.enums import PaymentMethodKind
-from common.currencies import EXPONENTS
 from common.ids import encode_id
 from common.prefixes import CUSTOMER
 from common.typesetting import TypesettingFailed
-from invoicing.content import plain
+from invoicing.admin.line_panels import coupons_panel, day_of, explanation_panel, lines_panel, tax_panel
 from invoicing.enums import InvoiceStatus
 from invoicing.errors import DocumentErased
-from invoicing.models import Invoice, InvoiceItem, PaymentAllocation
+from invoicing.models import Invoice, PaymentAllocation
+from invoicing.selectors import items_of
 from invoicing.services.documents import preview_images
 from tenants.backoffice import display
 from tenants.backoffice.api import Access, Card, Line, Panel, Pictures, Table
 from tenants.backoffice.filters import Word
 from tenants.backoffice.references import link_to, path_of
 from tenants.backoffice.subjects import Subject
+from tenants.backoffice.timelines import timeline_of
 
 SHOWN = 20
 PREVIEW_PAGES = 3
@@ -36,70 +31,13 @@ _BOUND = 1_000
 logger = logging.getLogger(__name__)
 
 
-def day_of(value: dt.datetime | None) -> str:
-    """The day of an instant where the tenant is."""
-    return display.EMPTY if value is None else display.day(timezone.localtime(value).date())
-
-
-def unit_price_text(price: Decimal, currency: str) -> str:
-    """A price per unit, which may be finer than a minor unit: `€0.0045`."""
-    if price == int(price):
-        return display.money_text(int(price), currency)
-    return f"{plain(price.scaleb(-EXPONENTS.get(currency, 0)))} {currency}"
-
-
-def percent(rate: Decimal | int) -> str:
-    """Basis points as people say them: `19 %`."""
-    return f"{plain(Decimal(rate) / 100)} %"
-
-
-def lines_panel(row: Invoice, items: Sequence[InvoiceItem]) -> Panel:
-    """The lines, and the totals below them."""
-    money, currency = display.money, row.currency
-    lines = [
-        (
-            _described(item), plain(item.quantity), unit_price_text(item.unit_price, currency),
-            percent(item.tax_rate), money(item.total, currency),
-        )
-        for item in items
+def invoice_panels(access: Access, row: Invoice) -> list[Panel]:
+    """Lines, coupons, taxes, how it was computed, payments, the document, and everything that happened."""
+    return [
+        lines_panel(row, items_of(row)), *coupons_panel(row), *tax_panel(row), explanation_panel(access, row),
+        *payments_of_invoice(access, row), preview_panel(access, row),
+        timeline_of(access, Subject("invoice", row.id)),
     ]  # fmt: skip
-    totals: list[tuple[str, int]] = [("Subtotal", row.subtotal)]
-    if row.discount:
-        totals.append(("Discount", -row.discount))
-    totals += [("Tax", row.tax), ("Total", row.total)]
-    if row.amount_paid:
-        totals.append(("Paid", row.amount_paid))
-    if row.amount_refunded:
-        totals.append(("Refunded", row.amount_refunded))
-    if row.amount_credited:
-        totals.append(("Credited", row.amount_credited))
-    if row.status not in (InvoiceStatus.DRAFT, InvoiceStatus.VOID) and (row.amount_paid or row.amount_due):
-        totals.append(("Open", row.amount_due))
-    footer = [("", "", "", name, money(amount, currency)) for name, amount in totals]
-    return Table(
-        "Lines", ("Description", "Quantity", "Unit price", "Tax", "Amount"), lines, footer=footer, numeric=(1, 2, 3, 4),
-        empty="There are no lines yet.",
-    )  # fmt: skip
-
-
-def _described(item: InvoiceItem) -> Any:
-    if item.period_start is None or item.period_end is None:
-        return item.description
-    period = f"{day_of(item.period_start)} – {day_of(item.period_end - dt.timedelta(microseconds=1))}"
-    return format_html('{}<br><span class="bo-subtle">{}</span>', item.description, period)
-
-
-def tax_panel(row: Invoice) -> list[Panel]:
-    """The tax table, one row per rate."""
-    rows = [
-        (
-            tax["label"], percent(tax["rate"]), str(tax["category"]).replace("_", " "),
-            display.money(tax["taxable"], row.currency), display.money(tax["tax"], row.currency),
-        )
-        for tax in row.tax_breakdown
-    ]  # fmt: skip
-    columns = ("Tax", "Rate", "Category", "Taxable", "Tax amount")
-    return [Table("Taxes", columns, rows, numeric=(1, 3, 4))] if rows else []
 
 
 def payments_of_invoice(access: Access, row: Invoice) -> list[Panel]:

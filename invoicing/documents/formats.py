@@ -71,7 +71,12 @@ def percent(basis_points: Decimal, locale: Locale) -> str:
 
 def day(at: dt.datetime | None, zone: str, locale: Locale, *, style: Any = "long") -> str:
     """The calendar day of an instant where the seller is; empty for none."""
-    return "" if at is None else str(format_date(local_date(at, zone), format=style, locale=locale))
+    return "" if at is None else date(local_date(at, zone), locale, style=style)
+
+
+def date(of: dt.date, locale: Locale, *, style: Any = "medium") -> str:
+    """A day of the calendar."""
+    return str(format_date(of, format=style, locale=locale))
 
 
 def period(start: dt.datetime | None, end: dt.datetime | None, zone: str, locale: Locale) -> str:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from babel import Locale
 
 from common.typesetting import picture
-from invoicing.content import Buyer, Content, Item
+from invoicing.content import Buyer, Content
 from invoicing.documents import formats
+from invoicing.documents.lines import Speech, column_notes, line_values, prices_of
 from invoicing.documents.seller import LogoPicture, Seller
+from invoicing.documents.sums import tax_notes, tax_table, totals
 from invoicing.documents.texts import languages, texts
-from invoicing.enums import TaxCategory
 
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
 """Raise it with every change of a template, a text or this module that changes a byte of a document."""
 
 TEMPLATE: Final = "invoice.typ"
 BRAND_COLOR: Final = "#1f4e79"
 INK, PAPER = "#1c2430", "#ffffff"
 _BRIGHT: Final = 150 * 10_000  # of 255, weighted as eyes do: white on it could not be read
-_COLUMNS: Final = ("position", "description", "quantity", "unitPrice", "taxRate", "discount")
+_COLUMNS: Final = ("position", "description", "quantity", "unitPrice", "taxRate")
 _FOOTER_LINES: Final = 8
 _SHORT: Final = 48  # what fits on one line above the following pages
-# These say why there is no tax, or why somebody else owes it.
-_EXPLAINED: Final = frozenset({TaxCategory.REVERSE_CHARGE, TaxCategory.EXEMPT, TaxCategory.OUTSIDE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,7 @@ class DocumentInput:
     number: str | None
     logo: LogoPicture | None = None
     credit_used: int = 0  # minor units that the customer's credit has paid at finalisation
+    counting: Collection[UUID] = ()  # the prices of its lines that count transactions; they never change
 
     @property
     def draft(self) -> bool:
@@ -64,7 +64,7 @@ def layout_values(document: DocumentInput) -> dict[str, Any]:
     content, seller, currency = document.content, document.seller, document.content.currency
     zone = seller.time_zone
     own = seller.texts.get(locale.language) or {}
-    items = [_item(position, item, currency, zone, locale) for position, item in enumerate(content.items, start=1)]
+    speech, prices = Speech(words, locale, zone, currency), prices_of(content)
     country = _country(document.buyer.address) != _country(seller.address)
     due = formats.day(content.due_date, zone, locale)
     to_pay = formats.money(document.due, currency, locale)
@@ -89,13 +89,14 @@ def layout_values(document: DocumentInput) -> dict[str, Any]:
         "facts": _facts(document, words, locale, due),
         "intro": own.get("intro"),
         "columns": {name: words[name] for name in _COLUMNS}
-        | {"amount": words["amount"], "currency": words["allAmounts"].format(currency=currency)},
-        "items": items,
+        | {"amount": words["amount"], "currency": words["allAmounts"].format(currency=currency)}
+        | column_notes(prices, words),
+        "items": line_values(content, speech, prices=prices, counting=document.counting),
         "taxed": any(item.taxes for item in content.items),
-        "totals": _totals(document, words, locale),
+        "totals": totals(content, speech, prices=prices, credit_used=document.credit_used),
         "due": [words["amountDue"] if not document.draft else words["total"], to_pay],
-        "taxes": _tax_table(content, words, locale),
-        "taxNotes": _tax_notes(content, words),
+        "taxes": tax_table(content, speech),
+        "taxNotes": tax_notes(content, words, locale.language),
         "payment": {
             "title": words["payment"],
             "sentence": _payment(document, words, to_pay, due),
@@ -127,61 +128,6 @@ def _facts(document: DocumentInput, words: Mapping[str, str], locale: Locale, du
         (words["customer"], document.buyer.user_id),
     ]
     return [[label, value] for label, value in rows if value]
-
-
-def _item(position: int, item: Item, currency: str, zone: str, locale: Locale) -> list[str]:
-    """The cells of a line: position, description, period, quantity, unit price, tax, amount, discount."""
-    rates = [formats.percent(item.tax_rate, locale)] if item.taxes else []
-    discount = formats.amount(-item.discount, currency, locale) if item.discount else ""
-    return [
-        str(position), item.description, formats.period(item.period_start, item.period_end, zone, locale),
-        formats.number(item.quantity, locale), formats.amount(item.unit_price, currency, locale), "".join(rates),
-        formats.amount(item.total, currency, locale), discount,
-    ]  # fmt: skip
-
-
-def _totals(document: DocumentInput, words: Mapping[str, str], locale: Locale) -> list[list[str]]:
-    """What leads to what is due: subtotal, discount, net, one row per tax, and the total when credit has paid of it."""
-    content = document.content
-    rows = [[words["subtotal"], formats.money(content.subtotal, content.currency, locale)]]
-    if content.discount:
-        rows.append([words["discount"], formats.money(-content.discount, content.currency, locale)])
-        rows.append([words["net"], formats.money(content.subtotal - content.discount, content.currency, locale)])
-    for row in content.tax_breakdown:
-        rate = formats.percent(Decimal(row["rate"]), locale)
-        rows.append([f"{row['label']} {rate}", formats.money(row["tax"], content.currency, locale)])
-    if document.credit_used:
-        rows.append([words["total"], formats.money(content.total, content.currency, locale)])
-        rows.append([words["creditUsed"], formats.money(-document.credit_used, content.currency, locale)])
-    return rows
-
-
-def _tax_table(content: Content, words: Mapping[str, str], locale: Locale) -> dict[str, Any] | None:
-    """One row per rate; none when there is nothing to say."""
-    if not content.tax_breakdown:
-        return None
-    rows = [
-        [
-            row["label"], formats.percent(Decimal(row["rate"]), locale),
-            formats.amount(row["taxable"], content.currency, locale),
-            formats.amount(row["tax"], content.currency, locale),
-        ]
-        for row in content.tax_breakdown
-    ]  # fmt: skip
-    return {
-        "title": words["taxSummary"],
-        "head": [words["taxLabel"], "%", words["taxable"], words["tax"]],
-        "rows": rows,
-    }
-
-
-def _tax_notes(content: Content, words: Mapping[str, str]) -> list[str]:
-    """Why no tax is charged, each reason once. A note of the row itself goes before our own words."""
-    notes = [
-        row["note"] or (words[row["category"]].format(label=row["label"]) if row["category"] in _EXPLAINED else "")
-        for row in content.tax_breakdown
-    ]
-    return list(dict.fromkeys(note for note in notes if note))
 
 
 def _payment(document: DocumentInput, words: Mapping[str, str], to_pay: str, due: str) -> str:

@@ -23,7 +23,14 @@ from invoicing.documents.texts import TEMPLATES
 from invoicing.enums import InvoiceStatus
 from invoicing.errors import DocumentErased, InvoiceNotFinalised
 from invoicing.models import Invoice, InvoiceDocument
-from invoicing.selectors import buyer_from, content_of, credit_used_on, get_invoice, items_of
+from invoicing.selectors import (
+    buyer_from,
+    content_of,
+    counting_prices,
+    credit_used_on,
+    get_invoice,
+    items_of,
+)
 from tenants.context import Context
 from tenants.scope import tenant_scope
 from tenants.selectors import find_logo, get_settings, get_snapshot
@@ -134,13 +141,15 @@ def typesetter() -> Typesetter:
 def _input(invoice: Invoice, *, version: int) -> DocumentInput:
     seller = seller_from(get_snapshot(tenant_id=invoice.tenant_id, version=version))
     logo = find_logo(tenant_id=invoice.tenant_id, sha256=seller.logo) if seller.logo else None
+    content = content_of(invoice, items_of(invoice))
     return DocumentInput(
-        content=content_of(invoice, items_of(invoice)),
+        content=content,
         buyer=buyer_from(invoice.buyer),
         seller=seller,
         number=invoice.invoice_number,
         logo=LogoPicture(bytes(logo.content), logo.media_type, logo.width, logo.height) if logo else None,
         credit_used=credit_used_on(invoice),
+        counting=counting_prices(tenant_id=invoice.tenant_id, items=content.items),
     )
 
 

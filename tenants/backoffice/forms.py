@@ -18,12 +18,14 @@ class BackofficeForm(forms.Form):
 
     With `row_form` it has a table of rows besides, such as the lines of a draft: people add, change and remove rows,
     `initial["rows"]` holds those there are, and `press.data["rows"]` the validated ones, in order, empty ones left out.
-    A method `prepare(access, row)` may set choices and the like before the form is shown or read.
+    `rows_help` stands above them. A method `prepare(access, row)` may set choices and the like before the form is shown
+    or read.
     """
 
     sections: Sequence[tuple[str, Sequence[str]]] = ()
     row_form: type[forms.Form] | None = None
     rows_title = "Lines"
+    rows_help = ""
     rows_required = True
     rows_max = 1000
     required_css_class = "required"
@@ -57,6 +59,14 @@ class BackofficeForm(forms.Form):
             return False
         self.cleaned_data["rows"] = kept
         return valid
+
+    def show_problem(self, path: str, message: str) -> bool:
+        """Put a problem of the domain at its field (`smtp.host` at `smtp_host`); False where the form has none."""
+        name = snake(path).replace(".", "_")
+        if name not in self.fields:
+            return False
+        self.add_error(name, message)
+        return True
 
     def groups(self) -> Iterable[tuple[str, list[forms.BoundField]]]:
         """Headings and their fields, for the template; fields that no section names come first."""
@@ -127,13 +137,10 @@ def _dressed(widget: forms.Widget) -> Any:
 
 
 def refusal_on(form: BackofficeForm | None, refused: DomainError) -> str:
-    """The refusal in one sentence. What it says about a field stands at the field (`smtp.host` at `smtp_host`)."""
+    """The refusal in one sentence. What it says about a field stands at the field."""
     elsewhere = []
     for one in refused.details:
-        name = snake(one.path).replace(".", "_")
-        if form is not None and name in form.fields:
-            form.add_error(name, one.message)
-        else:
+        if form is None or not form.show_problem(one.path, one.message):
             elsewhere.append(f"{one.path}: {one.message}" if one.path else one.message)
     if refused.details and not elsewhere:
         return "Please look at the fields below."

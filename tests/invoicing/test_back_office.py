@@ -103,7 +103,8 @@ def test_a_draft_is_made_with_its_lines_in_the_currency_of_the_form(
     [
         ({"rows-0-unit_price": "1.234"}, "EUR has 2 decimal places."),
         ({"rows-0-unit_price": "ten"}, "Expected an amount such as 1234.50."),
-        ({"rows-0-unit_price": "-1"}, "Expected an amount such as 1234.50."),
+        ({"rows-0-unit_price": "--1"}, "Expected an amount such as 1234.50."),
+        ({"rows-0-unit_price": "-1"}, "would come to less than nothing"),
         ({"rows-0-unit_price": ""}, "This field is required."),
         ({"rows-0-description": ""}, "This field is required."),
         ({"rows-0-quantity": "0"}, "greater than or equal to 1"),

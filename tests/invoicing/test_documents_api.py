@@ -10,6 +10,7 @@ import pytest
 
 from invoicing.models import InvoiceDocument
 from tenants.scope import tenant_scope
+from tests.billing.catalogue import Catalogue
 from tests.invoicing.anonymised import erase
 from tests.invoicing.documents import Invoices
 
@@ -111,3 +112,18 @@ def test_a_head_request_has_the_headers_and_no_body(invoices):
     answer = invoices.api.request("HEAD", f"/api/invoices/{invoice['id']}/pdf")
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer["ETag"] == pdf_of(invoices, invoice)["ETag"]
+
+
+def test_usage_of_a_price_per_transaction_is_counted_and_is_money(invoices):
+    catalogue = Catalogue(invoices.api)
+    fees = catalogue.price(
+        productId=catalogue.product(name="Card payments")["id"], model="percentage", rate="1.5", unitAmount=None,
+        featureId=catalogue.feature()["id"], interval=None,
+    )  # fmt: skip
+    calls = catalogue.price(
+        unitAmount="0.035", includedUnits=1000, featureId=catalogue.feature()["id"], minimumSpend=1000
+    )
+    items = [{"priceId": fees["id"], "transactions": [90_000]}, {"priceId": calls["id"], "quantity": 12_345}]
+    text = text_of(pdf_of(invoices, invoices.make(items=items)).content)
+    for said in ("Card payments", "Transactions: 1, together EUR", "900.00", "Usage: 12,345", "Minimum charge: API"):
+        assert said in text, said

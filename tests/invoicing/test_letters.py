@@ -11,9 +11,12 @@ from uuid import UUID
 import pytest
 
 from invoicing.content import Buyer, Content
+from invoicing.documents.layout import layout_values
 from invoicing.documents.seller import Seller
 from invoicing.letters import Letter, invoice_letter, languages, one_line, words
 from invoicing.representations import State
+from invoicing.requests import ItemRequest
+from tests.invoicing.priced import a_coupon, a_price, composed, document_of
 
 AT = dt.datetime(2026, 11, 21, 23, 30, tzinfo=dt.UTC)
 DUE = dt.datetime(2026, 12, 21, 23, 0, tzinfo=dt.UTC)
@@ -154,3 +157,13 @@ def test_the_imprint_names_the_seller_with_address_and_vat_id():
 )
 def test_one_line_keeps_letters_and_drops_what_moves_them(text, kept):
     assert one_line(text) == kept
+
+
+def test_amounts_are_those_of_the_document_whatever_coupons_and_contained_taxes_lead_to_them():
+    shirt = a_price("Shirt", unitAmount=1990, taxBehavior="inclusive")
+    content = composed([ItemRequest(price_id=shirt.id, quantity=3)], [shirt], [a_coupon("TEN", "Ten", percentage=10)])
+    changes = {
+        name: getattr(content, name) for name in ("items", "subtotal", "discount", "tax", "total", "tax_breakdown")
+    }
+    written = letter(**changes, coupons=content.coupons)
+    assert written.rows[-1].value == layout_values(document_of(content))["due"][1] == "€53.73"
