@@ -6,6 +6,7 @@ The engine of `billing.rating` computes them, for the hot path, the ordinary ser
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -15,12 +16,13 @@ from uuid import UUID
 from billing.errors import CouponNotApplicable
 from billing.rating.conversion import Converted, convert
 from billing.rating.decimals import SCALE, scaled_text
-from billing.rating.derivation import digest, invoice_derivation
+from billing.rating.derivation import invoice_derivation
 from billing.rating.errors import CurrencyDoesNotFit
 from billing.rating.lines import Line
 from billing.rating.prices import PricingModel, TaxBehavior
 from billing.rating.rating import Rated, rate
 from billing.rating.totals import Total, total
+from common.canonical import typed_json
 from common.clock import format_instant, local_date, start_of_day
 from common.ids import encode_id, new_id
 from common.money import MAX_AMOUNT, exponent, round_ratio
@@ -90,7 +92,8 @@ def compose(
     _check_amounts(found)
     derivation = None
     if derived and issued_at is not None:
-        derivation = invoice_derivation(found, ratings.rated, ratings.converted)
+        # Made of typed values, so that the quick spelling is the canonical one.
+        derivation = typed_json(invoice_derivation(found, ratings.rated, ratings.converted))
     terms = basis.terms
     return Content(
         id=invoice_id or new_id(),
@@ -110,7 +113,7 @@ def compose(
         skip_tax=request.skip_tax,
         settings_version=terms.version if issued_at is not None else None,
         coupons=_coupons(basis, found),
-        derivation_digest=None if derivation is None else bytes.fromhex(digest(derivation)),
+        derivation_digest=None if derivation is None else hashlib.sha256(derivation).digest(),
         derivation=derivation,
         taken=found.discounted.taken,
     )

@@ -98,7 +98,7 @@ class Content:
     coupons: Sequence[Mapping[str, Any]] = ()
     derivation_digest: bytes | None = None  # of what has prices or coupons: of its stored derivation
     # What only composing knows:
-    derivation: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    derivation: bytes | None = field(default=None, compare=False, repr=False)  # canonical JSON
     taken: Sequence[Taken] = field(default=(), compare=False, repr=False)
 
     def digest(self, buyer_digest: bytes) -> bytes:

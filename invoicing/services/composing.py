@@ -10,7 +10,6 @@ from uuid import UUID
 
 from billing.models import Customer
 from billing.services.coupon_use import Applied
-from common.canonical import canonical_json
 from invoicing.composition import compose
 from invoicing.content import Buyer, Content, Item
 from invoicing.enums import ItemType
@@ -116,7 +115,7 @@ def insert_derivation(invoice: Invoice, content: Content) -> None:
     if content.derivation is None:
         return
     InvoiceDerivation.objects.create(
-        invoice_id=invoice.id, tenant_id=invoice.tenant_id, body=canonical_json(content.derivation),
+        invoice_id=invoice.id, tenant_id=invoice.tenant_id, body=content.derivation,
         digest=content.derivation_digest,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ import orjson
 
 from billing.models import Customer
 from invoicing.composition import compose
+from invoicing.content import Content
 from invoicing.derivations import derivation_of
 from invoicing.enums import InvoiceStatus
 from invoicing.explanations import Explained
@@ -37,7 +38,15 @@ def explain_invoice(invoice: Invoice, *, settings: TenantSettings, at: dt.dateti
     content = compose(
         request, customer_id=customer.id, currency=invoice.currency, basis=basis, issued_at=at, invoice_id=invoice.id
     )  # fmt: skip
-    return Explained(content, content.derivation or derivation_of(content))
+    return Explained(content, derived(content))
+
+
+def derived(content: Content) -> dict[str, Any]:
+    """The derivation of what has just been composed."""
+    if content.derivation is None:
+        return derivation_of(content)
+    found: dict[str, Any] = orjson.loads(content.derivation)
+    return found
 
 
 def stored_derivation(invoice: Invoice) -> dict[str, Any] | None:

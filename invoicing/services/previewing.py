@@ -12,13 +12,13 @@ from accounting.services.wallets import lock_credit
 from billing.models import Customer
 from invoicing.composition import compose
 from invoicing.content import Content
-from invoicing.derivations import derivation_of
 from invoicing.enums import InvoiceStatus
 from invoicing.explanations import Explained, explanation
 from invoicing.representations import State, invoice_body
 from invoicing.requests import InvoiceRequest
 from invoicing.selectors import buyer_of
 from invoicing.services.basis import Asked, read_basis
+from invoicing.services.explaining import derived
 from tenants.models import TenantSettings
 
 
@@ -48,7 +48,7 @@ def preview_invoice(
     without_ids = {**body, "id": None, "items": [{**item, "id": None} for item in body["items"]]}
     if not known:
         without_ids["customerId"] = None
-    explained = Explained(content, content.derivation or derivation_of(content), preview=True)
+    explained = Explained(content, derived(content), preview=True)
     return {**without_ids, "explanation": explanation(explained)}
 
 
