@@ -106,12 +106,10 @@ class Content:
         known: dict[str, Any] = {"version": 1}
         if self.settings_version:
             known = {"version": CONTENT_VERSION, "settings": self.settings_version}
-        if self.derivation_digest is not None:
-            derived = {
-                "derivation": self.derivation_digest.hex(),
-                "coupons": [_coupon_row(one) for one in self.coupons],
-            }
-            known |= {"version": DERIVED_VERSION, **derived}
+        if self.coupons or self.derivation_digest is not None:
+            derivation = None if self.derivation_digest is None else self.derivation_digest.hex()
+            coupons = [_coupon_row(one) for one in self.coupons]
+            known |= {"version": DERIVED_VERSION, "derivation": derivation, "coupons": coupons}
         return _sha256(
             {
                 **known,
@@ -142,11 +140,14 @@ def _coupon_row(row: Mapping[str, Any]) -> list[Any]:
 
 
 def _item_row(item: Item) -> list[Any]:
-    return [
+    row = [
         item.id, str(item.type), item.description, plain(item.quantity), plain(item.unit_price), item.total,
         item.discount, plain(item.tax_rate), [[tax["label"], tax["rate"], tax["category"]] for tax in item.taxes],
         item.tax_code, item.product_id, item.price_id, item.period_start, item.period_end, dict(item.metadata),
     ]  # fmt: skip
+    # Only items of prices have these, so that the digests of older documents stay what they are.
+    of_price = item.usage, item.inclusive, item.exchange
+    return [*row, *of_price] if any(of_price) else row
 
 
 def usage_total(usage: Sequence[str]) -> Decimal:

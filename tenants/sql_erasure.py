@@ -16,8 +16,8 @@ AUDIT_KEPT = (
 DOCUMENT_KEPT = (
     "id", "object", "success", "status", "currency", "invoiceNumber", "type", "kind", "method", "provider",
     "providerRef", "vatStatus", "emailStatus", "failureCode", "customerId", "invoiceId", "paymentId", "productId",
-    "priceId", "subscriptionId", "providerId", "creditNoteId", "mailId", "taxBreakdown", "dueDate", "issuedAt",
-    "paidAt", "voidedAt", "sentAt", "periodStart", "periodEnd", "erasedAt", "createdAt", "updatedAt",
+    "priceId", "subscriptionId", "providerId", "creditNoteId", "mailId", "taxBreakdown", "coupons", "dueDate",
+    "issuedAt", "paidAt", "voidedAt", "sentAt", "periodStart", "periodEnd", "erasedAt", "createdAt", "updatedAt",
 )  # fmt: skip
 # What the erasers' own transactions state as their reason; any other may have been typed about somebody.
 RETENTION = "data retention"
@@ -28,6 +28,26 @@ def _list(words: tuple[str, ...]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
+DOCUMENT_ERASED = f"""
+-- The order of the keys stays, and each key stays: readers find every documented field, empty.
+CREATE OR REPLACE FUNCTION ledger_document_erased(document text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF document IS NULL OR document = '' THEN
+        RETURN document;
+    END IF;
+    RETURN (
+        SELECT '{{' || COALESCE(string_agg(to_json(key)::text || ':' || CASE
+            WHEN json_typeof(value) IN ('null', 'number', 'boolean') OR key IN ({_list(DOCUMENT_KEPT)}) THEN value::text
+            WHEN key = 'metadata' THEN '{{}}'
+            ELSE 'null'
+        END, ',' ORDER BY place), '') || '}}'
+        FROM json_each(document::json) WITH ORDINALITY AS pair (key, value, place)
+    );
+EXCEPTION WHEN data_exception THEN
+    RETURN '{{}}';
+END
+$$;
+"""  # noqa: S608 - constants of this module
 HELPERS = f"""
 CREATE FUNCTION ledger_is_eraser(relation regclass) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT current_user = pg_catalog.pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid = relation
@@ -52,24 +72,7 @@ CREATE FUNCTION ledger_reason_erased(reason text) RETURNS text LANGUAGE sql IMMU
     SELECT CASE WHEN reason IN ('{RETENTION}', '{REQUESTED}') THEN reason END
 $$;
 
--- The order of the keys stays, and each key stays: readers find every documented field, empty.
-CREATE FUNCTION ledger_document_erased(document text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    IF document IS NULL OR document = '' THEN
-        RETURN document;
-    END IF;
-    RETURN (
-        SELECT '{{' || COALESCE(string_agg(to_json(key)::text || ':' || CASE
-            WHEN json_typeof(value) IN ('null', 'number', 'boolean') OR key IN ({_list(DOCUMENT_KEPT)}) THEN value::text
-            WHEN key = 'metadata' THEN '{{}}'
-            ELSE 'null'
-        END, ',' ORDER BY place), '') || '}}'
-        FROM json_each(document::json) WITH ORDINALITY AS pair (key, value, place)
-    );
-EXCEPTION WHEN data_exception THEN
-    RETURN '{{}}';
-END
-$$;
+{DOCUMENT_ERASED}
 
 -- What follows the prefix of a TypeID: 26 characters of base 32, most significant first.
 CREATE FUNCTION ledger_typeid_suffix(id uuid) RETURNS text LANGUAGE sql IMMUTABLE AS $$

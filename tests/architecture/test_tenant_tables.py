@@ -30,6 +30,7 @@ GLOBAL_TABLES = {
     "tenants_lease": "names of sweeps; holds nothing of any tenant",
 }
 NOT_AUDITED = {
+    "invoicing_invoicederivation": "written once with its invoice, which names it; never changed",
     "accounting_grantuse": "written by the trigger of the lines, which it belongs to; never changed",
     "accounting_balance": "the sum of lines and holds, moved by triggers",
     "accounting_checkpoint": "sums of sealed lines; the lines are the record",

@@ -129,12 +129,14 @@ def full_content() -> Content:
     item = Item(
         id=new_id(), type=ItemType.ONE_TIME, description="A", quantity=Decimal("1.5"), unit_price=Decimal("10"),
         total=15, discount=1, tax_rate=Decimal(1900), taxes=[tax], tax_code="c", product_id=new_id(), price_id=new_id(),
-        period_start=AT, period_end=AT, metadata={"k": "v"},
+        period_start=AT, period_end=AT, metadata={"k": "v"}, usage=["1.5"], inclusive=True,
+        exchange={"currency": "USD", "amount": 16, "rate": "0.9", "date": "2026-01-01T00:00:00.000Z", "source": None},
     )  # fmt: skip
     return Content(
         id=new_id(), customer_id=new_id(), currency="EUR", items=[item, replace(item, id=new_id(), description="B")],
         subtotal=30, discount=2, tax=5, total=33, tax_breakdown=[{**tax, "taxable": 28, "tax": 5, "note": "n"}],
         due_date=AT, issued_at=AT, period_start=AT, period_end=AT, subscription_id=new_id(), skip_tax=False,
+        coupons=[{"couponId": "cpn_1", "code": "A", "name": "A", "amount": 2}], derivation_digest=b"d" * 32,
     )  # fmt: skip
 
 
@@ -151,6 +153,8 @@ def another(value: Any) -> Any:
             return value + "x"
         case dt.datetime():
             return value + dt.timedelta(milliseconds=1)
+        case bytes():
+            return value + b"x"
         case dict():
             return {**value, "line1": "2 High St"}
         case list():
@@ -163,6 +167,8 @@ def test_every_field_of_the_document_is_in_its_digest():
     content = full_content()
     known = content.digest(b"b" * 32)
     for one in fields(Content):
+        if not one.compare:
+            continue  # what only composing knows
         changed = replace(content, **{one.name: another(getattr(content, one.name))})
         assert changed.digest(b"b" * 32) != known, one.name
         if one.name.endswith(("_date", "_at", "_start", "_end", "subscription_id")):

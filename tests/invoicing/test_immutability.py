@@ -20,17 +20,18 @@ pytestmark = pytest.mark.django_db
 # Another value for each column; what is not listed here may change after finalisation or is the row's identity.
 CONTENT = {
     "customer_id": "gen_random_uuid()", "currency": "'USD'", "subtotal": "subtotal + 1", "discount": "discount + 1",
-    "tax": "tax + 1", "total": "total + 1", "tax_breakdown": "'[]'", "item_count": "item_count + 1",
+    "tax": "tax + 1", "total": "total + 1", "tax_breakdown": "'[]'", "coupons": "'[1]'", "item_count": "item_count + 1",
     "skip_tax": "NOT skip_tax", "period_start": "now()", "period_end": "now()", "subscription_id": "gen_random_uuid()",
     "due_date": "now()", "series": "'X'", "year": "year - 1", "number": "number + 1000", "invoice_number": "'INV-1'",
     "issued_at": "now()", "buyer_digest": "sha256('x')", "content_digest": "sha256('x')", "chain_hash": "sha256('x')",
-    "created_at": "now()", "settings_version": "settings_version + 1",
+    "derivation_digest": "sha256('x')", "created_at": "now()", "settings_version": "settings_version + 1",
 }  # fmt: skip
 ITEM_CONTENT = {
     "id": "gen_random_uuid()", "position": "position + 1", "type": "'usage'", "description": "'x'",
     "quantity": "quantity + 1", "unit_price": "unit_price + 1", "total": "total + 1", "discount": "discount + 1",
     "tax_rate": "tax_rate + 1", "taxes": "'[]'", "tax_code": "'x'", "product_id": "gen_random_uuid()",
     "price_id": "gen_random_uuid()", "period_start": "now()", "period_end": "now()", "metadata": "'{}'",
+    "usage": "'[]'", "inclusive": "true", "exchange": "'{}'",
 }  # fmt: skip
 BUYER = ("user_id", "name", "email", "address", "vat_id", "locale", "notes", "payment_instructions")
 
