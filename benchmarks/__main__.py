@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import callbacks, documents, rating
+from benchmarks import callbacks, documents, priced, rating
 from benchmarks.issue import RESULTS, IssueBenchmark, Report, as_json, say, summarise
 from benchmarks.stack import Stack
 from benchmarks.transfers import TransfersBenchmark
@@ -72,7 +72,17 @@ def read_statements(count: int, output: Path) -> int:
 def main() -> int:
     """The exit status: 0 when nothing went wrong; a missed goal is a figure, not an error."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    subjects = ["issue", "transfers", "backoffice", "callbacks", "documents", "rating", "statements", "profile"]
+    subjects = [
+        "issue",
+        "transfers",
+        "backoffice",
+        "callbacks",
+        "documents",
+        "rating",
+        "priced",
+        "statements",
+        "profile",
+    ]
     parser.add_argument("subject", choices=subjects)
     parser.add_argument("--quick", action="store_true", help="one short pair: does it run, is every number there")
     parser.add_argument("--pairs", type=int, default=5, help="pairs of floor and project (5)")
@@ -90,6 +100,8 @@ def main() -> int:
     given.output = given.output or RESULTS / f"{given.subject}.json"
     if given.subject == "documents":
         return documents.run(pairs=1 if given.quick else given.pairs, quick=given.quick, output=given.output)
+    if given.subject == "priced":
+        return priced.run(given.output)
     if given.subject == "rating":
         return rating.run(runs=1 if given.quick else 5 * given.pairs, quick=given.quick, output=given.output)
     if given.subject == "callbacks":

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
+from common.ids import encode_id
+from common.prefixes import COUPON
 from invoicing.enums import InvoiceStatus
 from invoicing.models import Invoice
 from invoicing.sql_erasure import FINISHED
@@ -27,6 +29,13 @@ def customer_in_use(*, tenant_id: UUID, object_id: UUID) -> str | None:
     if counts["unpaid"]:
         return _count(counts["unpaid"], "unpaid invoice")
     return _count(counts["every"], "invoice") if counts["every"] else None
+
+
+def coupon_on_drafts(*, tenant_id: UUID, object_id: UUID) -> str | None:
+    """A draft that names a coupon is finalised with it."""
+    named = [{"couponId": encode_id(COUPON, object_id)}]
+    drafts = Invoice.objects.filter(tenant_id=tenant_id, status=InvoiceStatus.DRAFT, coupons__contains=named).count()
+    return _count(drafts, "draft invoice") if drafts else None
 
 
 def unfinished_invoices(*, tenant_id: UUID, customer_id: UUID) -> str | None:

@@ -137,6 +137,13 @@ def test_coupons_of_a_draft_are_redeemed_when_it_is_finalised_and_come_back_when
     proven(invoices)
 
 
+def test_a_coupon_on_a_draft_is_not_deleted(invoices, coupon):
+    invoices.draft(1_000, coupons=[coupon("TEN")])
+    refused = invoices.api.delete("/api/coupons/TEN")
+    assert (refused.status_code, refused.json()["code"]) == (409, "coupon_in_use")
+    assert "1 draft invoice" in refused.json()["message"]
+
+
 def test_the_coupons_of_a_draft_are_replaced_and_cleared(invoices, coupon):
     first, second = coupon("A"), coupon("B", type="percentage", percentage="50")
     draft = invoices.draft(1_000, coupons=[first])
