@@ -219,6 +219,12 @@ def test_a_line_without_tax_stands_beside_prices_that_contain_theirs():
     assert values["totals"][0] == ["Subtotal incl. tax", "€20.85", ""]
 
 
+def test_a_gross_amount_is_quantity_times_unit_price_rounded_a_half_away_from_zero():
+    content = composed([ItemRequest(price_id=SHIRT.id, quantity=Decimal("0.35"))], [SHIRT])
+    [item] = values_of(content)["items"]
+    assert (item["quantity"], item["unitPrice"], item["amount"]) == ("0.35", "19.90", "6.97")  # 6.965
+
+
 def minor(text: str) -> int:
     """Minor units of `-€1,234.50`."""
     return int(re.sub(r"[^\d-]", "", text))
