@@ -1,6 +1,6 @@
 """Issuing and previewing an invoice of 1,000 lines over 50 prices, with 3 coupons and 4 tax rates, over HTTP.
 
-Wanted: issued in under 100 ms. One client, one request at a time. Beside it the floor: the same thousand rows written by
+Wanted: issued in under 100 ms. One client, one request at a time. Beside it the floor: a thousand rows written by
 one statement through psycopg into a table without triggers, keys and policies, and committed.
 """
 
@@ -83,7 +83,7 @@ def run(output: Path) -> int:
         with stack.web() as (port, _):
             issued = timed(port, "/api/invoices", body, seeded["key"], status=201)
             previewed = timed(port, "/api/invoices/preview", body, seeded["key"], status=200)
-        lowest = floor(stack.urls["DATABASE_OWNER_URL"])
+        lowest = floor(stack.urls["databaseOwnerUrl"])
     finally:
         stack.close()
     report: dict[str, Any] = {"lines": LINES, "wanted": WANTED_MS, "python": platform.python_version()}

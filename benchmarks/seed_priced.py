@@ -36,12 +36,14 @@ def create() -> dict[str, Any]:
     address = {"line1": "1", "line2": None, "city": "Berlin", "region": None, "postalCode": "1", "country": "DE"}
     tenant = create_tenant(slug="bench-priced", name="Bench", at=at)
     with tenant_scope(system_context(tenant.id, "benchmark")):
-        _key, secret = create_service_key(tenant_id=tenant.id, name="Benchmark", scopes=["invoices:read", "invoices:write"], at=at)
+        _key, secret = create_service_key(
+            tenant_id=tenant.id, name="Benchmark", scopes=["invoices:read", "invoices:write"], at=at
+        )
         TenantSettings.objects.filter(tenant_id=tenant.id).update(address=address)
         product = create_product(tenant_id=tenant.id, at=at, name="Calls", type="recurring")
         prices = [
             create_price(
-                tenant_id=tenant.id, at=at, product_id=product.id, terms={"currency": "EUR", **MODELS[one % len(MODELS)]}
+                tenant_id=tenant.id, at=at, product_id=product.id, terms={"currency": "EUR", **MODELS[one % len(MODELS)]},
             )
             for one in range(50)
         ]  # fmt: skip
@@ -52,7 +54,8 @@ def create() -> dict[str, Any]:
             )  # fmt: skip
         some = [one.id for one in prices[:10]]
         create_coupon(
-            tenant_id=tenant.id, at=at, code="SPRING", name="S", type="percentage", percentage="12.5", duration="forever"
+            tenant_id=tenant.id, at=at, code="SPRING", name="S", type="percentage", percentage="12.5",
+                duration="forever",
         )  # fmt: skip
         create_coupon(
             tenant_id=tenant.id, at=at, code="FIVER", name="F", type="amount", amount=500, currency="EUR",

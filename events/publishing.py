@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+import orjson
 import psycopg
 from django.db import ProgrammingError, connection, transaction
 
@@ -18,8 +19,8 @@ _INSERT: Final = """
 INSERT INTO events_event (id, tenant_id, type, object_type, object_id, data, occurred_at, trace_id)
 SELECT e.id, %s::uuid, e.type, e.object_type, e.object_id, e.data, e.occurred_at,
     COALESCE(NULLIF(%s, ''), NULLIF(current_setting('ledger.context', true), '')::jsonb ->> 'traceId', '')
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::timestamptz[])
-    AS e (id, type, object_type, object_id, data, occurred_at)
+FROM json_to_recordset(%s::json)
+    AS e (id uuid, type text, object_type text, object_id uuid, data text, occurred_at timestamptz)
 """
 
 
@@ -42,17 +43,17 @@ def publish_all(events: Sequence[DomainEvent], *, tenant_id: UUID, trace_id: str
     if not events:
         return []
     ids = [new_id() for _ in events]
-    columns = (
-        ids,
-        [event.type for event in events],
-        [event.object_type for event in events],
-        [event.object_id for event in events],
-        [event.rendered() for event in events],
-        [event.occurred_at for event in events],
-    )
+    # One JSON text: the driver escapes the texts of an array character by character.
+    rows = [
+        {
+            "id": one, "type": event.type, "object_type": event.object_type, "object_id": event.object_id,
+            "data": event.rendered(), "occurred_at": event.occurred_at,
+        }
+        for one, event in zip(ids, events, strict=True)
+    ]  # fmt: skip
     try:
         with connection.cursor() as cursor:
-            cursor.execute(_INSERT, [tenant_id, trace_id, *columns])
+            cursor.execute(_INSERT, [tenant_id, trace_id, orjson.dumps(rows).decode()])
     except ProgrammingError as refused:
         if isinstance(refused.__cause__, psycopg.errors.InsufficientPrivilege):
             raise PublishedOutsideScope(

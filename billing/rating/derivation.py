@@ -16,7 +16,7 @@ from billing.rating.coupons import coupon_from
 from billing.rating.discounting import discount
 from billing.rating.errors import InvalidDerivation, InvalidLine
 from billing.rating.lines import lines_from
-from billing.rating.prices import price_from
+from billing.rating.prices import price_data, price_from
 from billing.rating.rating import DERIVATION_VERSION, Rated, progress, rate
 from billing.rating.reading import Fields
 from billing.rating.taxing import tax
@@ -76,17 +76,28 @@ def invoice_derivation(
             problems.append(Problem(f"ratings[{index}]", "invalid", message))
     if problems:
         raise InvalidLine(problems)
+    prices: dict[int, dict[str, Any]] = {}
     return {
         "version": DERIVATION_VERSION,
         "kind": "invoice",
         "currency": invoice.currency,
         "ratings": [
-            {"lines": list(keys), "derivation": rated.derivation}
+            {"lines": list(keys), "derivation": _derived(rated, prices)}
             | ({"conversion": converted[index].derivation} if index in converted else {})
             for index, (keys, rated) in enumerate(ratings)
         ],
         "total": invoice.derivation,
     }
+
+
+def _derived(rated: Rated | Commitment, prices: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """The derivation of a rating; `prices` keeps the JSON of each price for the lines that share it."""
+    if not isinstance(rated, Rated):
+        return rated.derivation
+    known = prices.get(id(rated.price))
+    if known is None:
+        known = prices[id(rated.price)] = price_data(rated.price)
+    return rated.derived(known)
 
 
 def digest(derivation: Mapping[str, Any]) -> str:

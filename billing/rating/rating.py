@@ -71,12 +71,16 @@ class Rated(NamedTuple):
     @property
     def derivation(self) -> dict[str, Any]:
         """The canonical derivation; made when it is asked for."""
+        return self.derived(price_data(self.price))
+
+    def derived(self, price: dict[str, Any]) -> dict[str, Any]:
+        """The same with the JSON of the price given, which many lines of an invoice may share."""
         return {
             "version": DERIVATION_VERSION,
             "kind": "rate",
             "currency": self.price.currency,
             "inputs": {
-                "price": price_data(self.price),
+                "price": price,
                 "usage": [scaled_text(part) for part in self.usage],
                 "share": _share_text(self.share),
                 "before": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from invoicing.content import Content
 from invoicing.enums import EmailStatus, InvoiceStatus, ItemType
 from tenants.isolation import Audited, TenantForeignKey, TenantIsolation, TenantKey
 from tenants.models.base import TenantOwned, Timestamped
@@ -63,6 +64,9 @@ class Invoice(TenantOwned, Timestamped):
     email_status = models.CharField(max_length=16, choices=EmailStatus.choices, default=EmailStatus.NONE)
     metadata = models.JSONField(default=dict)
     erased_at = models.DateTimeField(null=True)  # business time; only an eraser sets it, when the invoice is finished
+
+    composed: Content | None = None
+    """The content that this process has just written, so that answering does not read it back. No column."""
 
     class Meta:
         constraints = [

@@ -65,6 +65,7 @@ def create_invoice(
     if post is not None:
         post()
         _use_coupons(invoice, content, applied)
+    invoice.composed = content
     body = invoice_body(content, buyer, state_of(invoice))
     types = [CREATED] if draft else announced_by_issuing(invoice.status, created=True)
     announce(types, tenant_id=tenant_id, invoice_id=invoice.id, body=body, at=at, trace_id=trace_id)
@@ -102,6 +103,7 @@ def finalise_invoice(
     post()
     _use_coupons(invoice, content, applied)
     types = announced_by_issuing(invoice.status, created=False)
+    invoice.composed = content
     body = invoice_body(content, buyer, state_of(invoice))
     announce(types, tenant_id=tenant_id, invoice_id=invoice.id, body=body, at=at, trace_id=trace_id)
     return invoice
