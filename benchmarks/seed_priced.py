@@ -43,7 +43,8 @@ def create() -> dict[str, Any]:
         product = create_product(tenant_id=tenant.id, at=at, name="Calls", type="recurring")
         prices = [
             create_price(
-                tenant_id=tenant.id, at=at, product_id=product.id, terms={"currency": "EUR", **MODELS[one % len(MODELS)]},
+                tenant_id=tenant.id, at=at, product_id=product.id,
+                terms={"currency": "EUR", **MODELS[one % len(MODELS)]},
             )
             for one in range(50)
         ]  # fmt: skip
