@@ -173,6 +173,9 @@ def test_no_kill_makes_a_gap_a_duplicate_a_lost_invoice_or_a_stranded_key(instan
     verdict = manage(instance, "verify_numbering", "--json")
     assert verdict.returncode == 0, verdict.stdout + verdict.stderr
     assert json.loads(verdict.stdout)["tenants"][0]["documents"] == KEYS
+    amounts = manage(instance, "verify_invoices", "--json")
+    assert amounts.returncode == 0, amounts.stdout + amounts.stderr
+    assert json.loads(amounts.stdout)["tenants"][0]["invoices"] == KEYS
     books = manage(instance, "verify_books", "--json")
     assert books.returncode == 0, books.stdout + books.stderr
     assert json.loads(books.stdout)["tenants"][0]["checked"]["entries"] == KEYS

@@ -15,6 +15,7 @@ import pytest
 from accounting.services.sealing import seal_tenant
 from accounting.services.verifying import verify_books
 from invoicing.services.verifying import verify_numbering
+from invoicing.services.verifying_amounts import verify_amounts
 from tenants.scope import tenant_scope
 from tests.conftest import RANDOM
 from tests.invoicing.trade import Trade
@@ -37,7 +38,8 @@ def test_after_trading_at_random_the_books_prove_themselves(tenant, api, setting
             pass
     with tenant_scope(tenant.id):
         verdict, numbering = verify_books(tenant_id=tenant.id), verify_numbering(tenant_id=tenant.id)
-    assert (verdict.findings, numbering.findings) == ([], [])
+        amounts = verify_amounts(tenant_id=tenant.id)
+    assert (verdict.findings, numbering.findings, amounts.findings) == ([], [], [])
     done = {name for name, status in trade.seen if status < 300}
     expected = {
         "issue", "finalise", "pay", "void invoice", "mark-uncollectible invoice", "move", "batch", "void transfer",
