@@ -18,8 +18,8 @@ class Operation:
 
     `answers` maps each 2xx status to the serializer of its body (None: no body). `refusals` maps statuses to the codes
     of the row in the contract; the common ones are added by the schema. `paged` lists take `limit` and `cursor`.
-    A public route has the scope `""`. `media_type` is that of its 2xx answers, `other_types` are those that `Accept`
-    may ask for instead.
+    What only computes is not `keyed`: it takes no idempotency key. A public route has the scope `""`. `media_type` is
+    that of its 2xx answers, `other_types` are those that `Accept` may ask for instead.
     """
 
     scope: str
@@ -31,6 +31,7 @@ class Operation:
     paged: bool = False
     refusals: Mapping[int, Sequence[str]] = field(default_factory=dict)
     key_required: bool = False
+    keyed: bool = True
     description: str = ""
     media_type: str = "application/json"
     other_types: Sequence[str] = ()
@@ -39,13 +40,13 @@ class Operation:
 def operation(
     scope: str, summary: str, *, answers: Mapping[int, Any], body: type[InputSerializer] | None = None,
     partial: bool = False, filters: Sequence[Filter] = (), paged: bool = False,
-    refusals: Mapping[int, Sequence[str]] | None = None, key_required: bool = False, description: str = "",
-    media_type: str = "application/json", other_types: Sequence[str] = (),
+    refusals: Mapping[int, Sequence[str]] | None = None, key_required: bool = False, keyed: bool = True,
+    description: str = "", media_type: str = "application/json", other_types: Sequence[str] = (),
 ) -> Callable[[Method], Method]:  # fmt: skip
     """Declare a method of a view."""
     declared = Operation(
         scope=scope, summary=summary, answers=answers, body=body, partial=partial, filters=filters, paged=paged,
-        refusals=refusals or {}, key_required=key_required, description=description,
+        refusals=refusals or {}, key_required=key_required, keyed=keyed, description=description,
         media_type=media_type, other_types=other_types,
     )  # fmt: skip
 

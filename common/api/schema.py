@@ -140,7 +140,7 @@ class LedgerSchema(AutoSchema):
                     "X-Tenant-Id", str, OpenApiParameter.HEADER, description="The tenant; required of staff only."
                 )
             )
-        if self.method in _MUTATING and declared.scope:
+        if self.method in _MUTATING and declared.scope and declared.keyed:
             parameters.append(
                 OpenApiParameter(
                     "Idempotency-Key",

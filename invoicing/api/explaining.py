@@ -116,6 +116,7 @@ class PreviewView(TenantView):
         "invoices:read",
         "Preview an invoice",
         answers={200: PreviewOutput},
+        keyed=False,
         body=PreviewInput,
         refusals={
             404: ["not_found"],
@@ -143,11 +144,6 @@ class PreviewView(TenantView):
             at=at, application_id=call.caller.application_id,
         )  # fmt: skip
         return Answer(200, body)
-
-    def read_key(self, request: Request, call: Call) -> str | None:
-        """A preview has no effect that could happen twice: a key is read, so that a malformed one is told, not kept."""
-        super().read_key(request, call)
-        return None
 
 
 class ExplainView(TenantView):

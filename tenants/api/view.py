@@ -202,7 +202,8 @@ class TenantView(APIView):
 
     def read_key(self, request: Request, call: Call) -> str | None:
         """The idempotency key of a mutating call; required where the operation says so."""
-        key = idempotency.read_key(request.META.get("HTTP_IDEMPOTENCY_KEY")) if request.method in _MUTATING else None
+        keyed = request.method in _MUTATING and call.operation.keyed
+        key = idempotency.read_key(request.META.get("HTTP_IDEMPOTENCY_KEY")) if keyed else None
         if key is None and call.operation.key_required:
             raise MissingIdempotencyKey()
         return key

@@ -33,6 +33,7 @@ GUARDED = {
     "tenants_erasedobject": "permission denied",
     "tenants_auditentry": "auditentry rows are never",
     "tenants_settingssnapshot": "settingssnapshot rows are never",
+    "invoicing_invoicederivation": "the invoice has another derivation",
     "invoicing_invoicedocument": "the digest of a document",
 }
 # What a tenant gets only later: when it shows a logo, when something of it is erased.
