@@ -131,3 +131,24 @@ def test_a_draft_that_is_deleted_and_finalised_at_once_is_one_of_both(invoices, 
     assert sum(count for (status, _), count in seen.items() if status in (200, 204)) == 1
     with tenant_scope(invoices.tenant.id):
         assert InvoiceItem.objects.count() == len(invoices.numbers())
+
+
+def test_a_price_that_is_changed_as_it_is_first_invoiced_says_what_the_invoices_say(invoices, at_once):
+    product = invoices.api.post("/api/products", {"name": "Seat", "type": "recurring"}).json()["id"]
+    for _ in range(4):
+        price = invoices.api.post("/api/prices", {"productId": product, "currency": "EUR", "unitAmount": 100}).json()
+        issue = {**asked(), "items": [{"priceId": price["id"]}]}
+        known = {invoice["id"] for invoice in invoices.listed("?limit=100")}
+        calls: list[Callable[[Api], Any]] = []
+        for amount in range(101, 105):
+            change = {"unitAmount": amount}
+            calls += [
+                lambda api, issue=issue: api.post("/api/invoices", issue),
+                lambda api, price=price, change=change: api.patch(f"/api/prices/{price['id']}", change),
+            ]  # fmt: skip
+        seen = at_once(*calls)
+        assert seen[201, None] == 4
+        assert seen[200, None] + seen[409, "price_in_use"] == 4
+        final = invoices.api.get(f"/api/prices/{price['id']}").json()["unitAmount"]
+        new = [one for one in invoices.listed("?limit=100") if one["id"] not in known]
+        assert [one["subtotal"] for one in new] == [final] * 4
