@@ -50,6 +50,16 @@ def post(invoice: dict[str, Any], verb: str, body: Any = None) -> Callable[[Api]
     return lambda api: api.post(f"/api/invoices/{invoice['id']}/{verb}", body or {})
 
 
+def to_issue(price: dict[str, Any]) -> Callable[[Api], Any]:
+    """A call for `at_once`."""
+    return lambda api: api.post("/api/invoices", {**asked(), "items": [{"priceId": price["id"]}]})
+
+
+def to_change(price: dict[str, Any], amount: int) -> Callable[[Api], Any]:
+    """A call for `at_once`."""
+    return lambda api: api.patch(f"/api/prices/{price['id']}", {"unitAmount": amount})
+
+
 def test_an_invoice_is_paid_once(invoices, at_once):
     invoice = invoices.make(10_000)
     assert at_once(*[post(invoice, "mark-paid")] * 4) == {(200, None): 1, (409, "invoice_already_paid"): 3}
@@ -137,15 +147,8 @@ def test_a_price_that_is_changed_as_it_is_first_invoiced_says_what_the_invoices_
     product = invoices.api.post("/api/products", {"name": "Seat", "type": "recurring"}).json()["id"]
     for _ in range(4):
         price = invoices.api.post("/api/prices", {"productId": product, "currency": "EUR", "unitAmount": 100}).json()
-        issue = {**asked(), "items": [{"priceId": price["id"]}]}
         known = {invoice["id"] for invoice in invoices.listed("?limit=100")}
-        calls: list[Callable[[Api], Any]] = []
-        for amount in range(101, 105):
-            change = {"unitAmount": amount}
-            calls += [
-                lambda api, issue=issue: api.post("/api/invoices", issue),
-                lambda api, price=price, change=change: api.patch(f"/api/prices/{price['id']}", change),
-            ]  # fmt: skip
+        calls = [to_issue(price)] * 4 + [to_change(price, amount) for amount in range(101, 105)]
         seen = at_once(*calls)
         assert seen[201, None] == 4
         assert seen[200, None] + seen[409, "price_in_use"] == 4
