@@ -25,8 +25,8 @@ from tenants.models import TenantSettings
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Who asks, for the coupons that only some may use: the caller's application, or `trusted` for what stands on a
-    draft already. `lock` holds the coupons, and the prices that may still change, until the transaction ends, as issuing
-    needs it."""
+    draft already. `lock` holds the coupons, and the prices that may still change, until the transaction ends, as
+    issuing needs it."""
 
     application_id: UUID | None = None
     trusted: bool = False
@@ -110,7 +110,7 @@ def _prices_of(tenant_id: UUID, request: InvoiceRequest, *, hold: bool) -> dict[
     for index, item in enumerate(request.items):
         if item.price_id is None:
             continue
-        row, path = rows.get(item.price_id), f"items[{index}].priceId"
+        row, path = rows.get(item.price_id), f"{item.path(index)}.priceId"
         if row is None:
             missing.append(Problem(path, "not_found", "This price does not exist."))
         elif not row.active and item.id is None:  # what stands on a draft already may stay
