@@ -205,6 +205,15 @@ def lock_price(*, tenant_id: UUID, price_id: UUID) -> Price:
     return price
 
 
+def hold_prices(*, tenant_id: UUID, price_ids: Collection[UUID]) -> list[Price]:
+    """The prices as they are by now, with their products, held against other changes until the transaction ends.
+
+    In the order of their ids, so that two who hold several never wait for each other.
+    """
+    held = Price.objects.filter(tenant_id=tenant_id, id__in=price_ids).order_by("id")
+    return list(held.select_related("product").select_for_update(no_key=True, of=("self",)))
+
+
 def plans(*, tenant_id: UUID, at: dt.datetime, condition: Q | None = None) -> QuerySet[Plan]:
     """The tenant's plans that meet `condition`, in no particular order, each with the version that stands for it."""
     of_plan = PlanVersion.objects.filter(tenant_id=tenant_id, plan_id=OuterRef("plan_id"))

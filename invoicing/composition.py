@@ -148,7 +148,7 @@ def _positions(request: InvoiceRequest, *, currency: str, basis: Basis) -> tuple
             positions.append(_plain(asked, taxes(asked.tax_code)))
             continue
         price = basis.prices[asked.price_id]
-        path, first = f"items[{index}]", len(positions) + 1
+        path, first = asked.path(index), len(positions) + 1
         rated = rate(price.terms, list(asked.transactions) or asked.quantity, path=path)
         foreign = price.terms.currency != currency
         exchange = _exchange(price, currency=currency, basis=basis, path=path) if foreign else None

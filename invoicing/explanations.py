@@ -73,7 +73,10 @@ def explanation_text(one: Explained) -> str:
         else:
             told.add(id(rating))
             converted = explain_text(rating["conversion"]) if "conversion" in rating else ""
-            parts.append(f"{head}\n{explain_text(rating['derivation'])}{converted}")
+            line = ""
+            if len(rating["lines"]) > 1:  # the minimum has a line of its own, and the amount is that of both
+                line = f"On this line: {money_text(line_amount(item), currency)}\n"
+            parts.append(f"{head}\n{explain_text(rating['derivation'])}{converted}{line}")
     return "\n".join([*parts, explain_text(one.derivation["total"])])
 
 

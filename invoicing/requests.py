@@ -32,6 +32,11 @@ class ItemRequest:
     price_id: UUID | None = None
     transactions: Sequence[Decimal] = ()
     minimum_id: UUID | None = None  # of the item that stays for what a minimum adds
+    place: str | None = None  # where the caller named it, when that was not among the items
+
+    def path(self, index: int) -> str:
+        """Where the item with this index is in the caller's request."""
+        return self.place or f"items[{index}]"
 
 
 @dataclass(frozen=True, slots=True)

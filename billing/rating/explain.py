@@ -41,6 +41,8 @@ _SHORTER: Final = (
     (" to no end", " and more"),
     ("for 1 of the period", "for the whole period"),
 )
+_OF_CREDIT: Final = ("credit", "due")
+"""The steps after the total. They are the last ones, so that leaving them out leaves no gap in the numbers."""
 _MORE_PLACES: Final = 6
 """Places beyond the minor unit of what has no finite decimal."""
 
@@ -96,7 +98,10 @@ def _steps(derivation: Mapping[str, Any]) -> list[str]:
     """One numbered line per step; shares of lines below it."""
     currency = derivation["currency"]
     found = []
+    paid_alone = _paid_alone(derivation)
     for number, step in enumerate(derivation["steps"], start=1):
+        if paid_alone and step["rule"] in _OF_CREDIT:
+            continue
         rule = RULES[step["rule"]]
         told = {
             name: _told(kind, step["inputs"][name], step["inputs"]["from"] if kind == "o" else currency, name)
@@ -167,9 +172,17 @@ def _result(derivation: Mapping[str, Any]) -> list[str]:
         return [*rows, f"Tax: {money_text(amounts['tax'], currency)}"]
     names = (("subtotal", "Net amount"), ("discount", "Discount"), ("tax", "Tax"), ("total", "Total"))
     found = [f"{label}: {money_text(amounts[name], currency)}" for name, label in names]
+    if _paid_alone(derivation):
+        return [*rows, *found]
     if amounts["creditUsed"]:
         found.append(f"Credit used: {money_text(amounts['creditUsed'], currency)}")
     return [*rows, *found, f"To pay: {money_text(amounts['due'], currency)}"]
+
+
+def _paid_alone(derivation: Mapping[str, Any]) -> bool:
+    """Whether a total knows of no credit. What pays it is then said elsewhere, and the text ends with the total."""
+    amounts = derivation["amounts"]
+    return derivation["kind"] == "total" and not derivation["inputs"]["credit"] and amounts["due"] == amounts["total"]
 
 
 def _rows(rows: Sequence[Mapping[str, Any]], currency: str) -> list[str]:

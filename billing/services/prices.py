@@ -71,8 +71,12 @@ def update_price(
 
 def mark_prices_used(*, tenant_id: UUID, price_ids: Collection[UUID], at: dt.datetime) -> None:
     """From now on these prices never change: whatever depends on what a price says calls this as it begins to."""
-    if price_ids:
-        Price.objects.filter(tenant_id=tenant_id, id__in=price_ids, used_at__isnull=True).update(used_at=at)
+    if not price_ids:
+        return
+    unused = Price.objects.filter(tenant_id=tenant_id, id__in=price_ids, used_at__isnull=True)
+    # In the order in which invoices hold them, so that publishing a plan and issuing never wait for each other.
+    held = unused.order_by("id").select_for_update(no_key=True).values("id")
+    Price.objects.filter(tenant_id=tenant_id, id__in=held).update(used_at=at)
 
 
 def _rewritten(price: Price, changed: Mapping[str, Any], terms: Mapping[str, Any]) -> dict[str, Any]:

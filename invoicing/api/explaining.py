@@ -138,7 +138,8 @@ class PreviewView(TenantView):
             details=CustomerDetails(**details) if details else None, at=at,
         )  # fmt: skip
         data.pop("draft", None)
-        items = asked_items([*data.get("items", []), *data.pop("usage", [])])
+        usage = [{**one, "place": f"usage[{index}]"} for index, one in enumerate(data.pop("usage", []))]
+        items = asked_items([*data.get("items", []), *usage])
         body = preview_invoice(
             customer=customer, known=known, settings=call.settings, request=InvoiceRequest(**{**data, "items": items}),
             at=at, application_id=call.caller.application_id,

@@ -12,7 +12,7 @@ from uuid import UUID
 from billing.errors import PriceInactive
 from billing.exchange import exchange_rates
 from billing.models import Customer, Product
-from billing.selectors import prices
+from billing.selectors import hold_prices, prices
 from billing.services.coupon_use import Applied, coupons_for
 from billing.tax_selectors import taxation_of
 from common.errors import NotFound, Problem
@@ -25,7 +25,8 @@ from tenants.models import TenantSettings
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Who asks, for the coupons that only some may use: the caller's application, or `trusted` for what stands on a
-    draft already. `lock` holds the coupons until the transaction ends, as issuing needs it."""
+    draft already. `lock` holds the coupons, and the prices that may still change, until the transaction ends, as
+    issuing needs it."""
 
     application_id: UUID | None = None
     trusted: bool = False
@@ -45,7 +46,7 @@ def read_basis(
     not have, `PriceInactive`, and what `coupons_for` raises, each with the paths of the fields.
     """
     require_products(tenant_id=tenant_id, request=request)
-    prices_ = _prices_of(tenant_id, request)
+    prices_ = _prices_of(tenant_id, request, hold=asked.lock)
     applied: list[Applied] = []
     if request.coupons:
         applied = coupons_for(
@@ -96,16 +97,20 @@ def refuse_unknown(problems: list[Problem]) -> None:
         raise error
 
 
-def _prices_of(tenant_id: UUID, request: InvoiceRequest) -> dict[UUID, CataloguePrice]:
+def _prices_of(tenant_id: UUID, request: InvoiceRequest, *, hold: bool) -> dict[UUID, CataloguePrice]:
+    """The named prices. With `hold` none of them says anything else before the invoice has marked it as used."""
     wanted = {item.price_id for item in request.items if item.price_id is not None}
     if not wanted:
         return {}
     rows = {row.id: row for row in prices(tenant_id=tenant_id).filter(id__in=wanted).select_related("product")}
+    changeable = [row.id for row in rows.values() if row.used_at is None] if hold else []
+    if changeable:
+        rows |= {row.id: row for row in hold_prices(tenant_id=tenant_id, price_ids=changeable)}
     missing, inactive = [], []
     for index, item in enumerate(request.items):
         if item.price_id is None:
             continue
-        row, path = rows.get(item.price_id), f"items[{index}].priceId"
+        row, path = rows.get(item.price_id), f"{item.path(index)}.priceId"
         if row is None:
             missing.append(Problem(path, "not_found", "This price does not exist."))
         elif not row.active and item.id is None:  # what stands on a draft already may stay

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from billing.models import Customer
 from billing.services.coupon_use import Applied
+from common.ids import new_id
 from invoicing.composition import compose
 from invoicing.content import Buyer, Content, Item
 from invoicing.enums import ItemType
@@ -60,6 +61,7 @@ def recompute(
         request, customer_id=customer.id, currency=currency, basis=basis, issued_at=issued_at, invoice_id=invoice.id,
         subscription_id=invoice.subscription_id,
     )  # fmt: skip
+    content = replace(content, items=_ids_rising(content.items))
     invoice.currency, invoice.subtotal, invoice.discount = content.currency, content.subtotal, content.discount
     invoice.tax, invoice.total, invoice.item_count = content.tax, content.total, len(content.items)
     invoice.tax_breakdown, invoice.skip_tax = list(content.tax_breakdown), content.skip_tax
@@ -69,6 +71,15 @@ def recompute(
         InvoiceItem.objects.filter(tenant_id=invoice.tenant_id, invoice_id=invoice.id).delete()
         insert_items(invoice, content)
     return content, applied
+
+
+def _ids_rising(items: Sequence[Item]) -> list[Item]:
+    """Lists of items go by their ids. What follows an item that has only now come in (a minimum, for a price that has
+    changed) gets another one."""
+    found: list[Item] = []
+    for item in items:
+        found.append(item if not found or found[-1].id < item.id else replace(item, id=new_id()))
+    return found
 
 
 def request_of(invoice: Invoice, rows: Sequence[InvoiceItem]) -> InvoiceRequest:

@@ -50,6 +50,16 @@ def post(invoice: dict[str, Any], verb: str, body: Any = None) -> Callable[[Api]
     return lambda api: api.post(f"/api/invoices/{invoice['id']}/{verb}", body or {})
 
 
+def to_issue(price: dict[str, Any]) -> Callable[[Api], Any]:
+    """A call for `at_once`."""
+    return lambda api: api.post("/api/invoices", {**asked(), "items": [{"priceId": price["id"]}]})
+
+
+def to_change(price: dict[str, Any], amount: int) -> Callable[[Api], Any]:
+    """A call for `at_once`."""
+    return lambda api: api.patch(f"/api/prices/{price['id']}", {"unitAmount": amount})
+
+
 def test_an_invoice_is_paid_once(invoices, at_once):
     invoice = invoices.make(10_000)
     assert at_once(*[post(invoice, "mark-paid")] * 4) == {(200, None): 1, (409, "invoice_already_paid"): 3}
@@ -131,3 +141,17 @@ def test_a_draft_that_is_deleted_and_finalised_at_once_is_one_of_both(invoices, 
     assert sum(count for (status, _), count in seen.items() if status in (200, 204)) == 1
     with tenant_scope(invoices.tenant.id):
         assert InvoiceItem.objects.count() == len(invoices.numbers())
+
+
+def test_a_price_that_is_changed_as_it_is_first_invoiced_says_what_the_invoices_say(invoices, at_once):
+    product = invoices.api.post("/api/products", {"name": "Seat", "type": "recurring"}).json()["id"]
+    for _ in range(4):
+        price = invoices.api.post("/api/prices", {"productId": product, "currency": "EUR", "unitAmount": 100}).json()
+        known = {invoice["id"] for invoice in invoices.listed("?limit=100")}
+        calls = [to_issue(price)] * 4 + [to_change(price, amount) for amount in range(101, 105)]
+        seen = at_once(*calls)
+        assert seen[201, None] == 4
+        assert seen[200, None] + seen[409, "price_in_use"] == 4
+        final = invoices.api.get(f"/api/prices/{price['id']}").json()["unitAmount"]
+        new = [one for one in invoices.listed("?limit=100") if one["id"] not in known]
+        assert [one["subtotal"] for one in new] == [final] * 4

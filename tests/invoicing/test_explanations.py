@@ -13,6 +13,7 @@ from common.ids import decode_id
 from common.prefixes import PRICE
 from invoicing.models import InvoiceDerivation
 from tenants.scope import tenant_scope
+from tests.invoicing.credited import credit
 from tests.invoicing.documents import uuid_of
 
 VOLUME = {"model": "volume", "tiers": [{"upTo": 10, "unitAmount": 10}, {"upTo": None, "unitAmount": 5}]}
@@ -71,7 +72,18 @@ def test_what_a_minimum_adds_is_a_line_of_its_own(invoices, price):
     assert (used["type"], used["quantity"], used["unitPrice"], used["total"]) == ("one_time", 5, 3, 15)
     assert (minimum["type"], minimum["total"], made["total"]) == ("minimum", 985, 1_000)
     text = explain(invoices, made, Accept="text/plain").content.decode()
+    assert "Of this to reach the minimum: 9.85 EUR\nOn this line: 0.15 EUR\n" in text
     assert "What the minimum adds: 9.85 EUR" in text
+
+
+def test_the_text_does_not_ask_for_what_credit_has_paid(invoices):
+    credit(invoices, 400)
+    made = invoices.make(1_000)
+    assert (made["amountPaid"], made["amountDue"]) == (400, 600)
+    text = explain(invoices, made, Accept="text/plain").content.decode()
+    assert text.endswith("\nTotal: 10.00 EUR\n")
+    assert "To pay" not in text
+    assert "Credit" not in text
 
 
 def test_a_plain_invoice_is_explained_by_its_own_lines_and_keeps_nothing_more(invoices, settings_of):

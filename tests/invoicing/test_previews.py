@@ -87,3 +87,13 @@ def test_usage_alone_is_enough_and_the_instant_may_be_given(invoices, price):
     assert (body["total"], body["issuedAt"]) == (4, "2027-02-03T10:00:00.000Z")
     refused = preview(invoices)
     assert (refused.status_code, refused.json()["details"][0]["path"]) == (400, "items")
+
+
+def test_a_problem_with_usage_is_named_where_the_caller_gave_it(invoices, price):
+    dollars = price(unitAmount=1, currency="USD")
+    refused = preview(invoices, items=[{"description": "Setup", "unitPrice": 1}], usage=[
+        {"priceId": dollars, "quantity": 1},
+    ])  # fmt: skip
+    assert (refused.status_code, refused.json()["details"][0]["path"]) == (422, "usage[0].priceId")
+    nowhere = preview(invoices, usage=[{"priceId": dollars[:-3] + "000", "quantity": 1}])
+    assert (nowhere.status_code, nowhere.json()["details"][0]["path"]) == (404, "usage[0].priceId")

@@ -261,3 +261,16 @@ def test_a_void_invoice_of_prices_leaves_the_books_even(invoices, price, coupon)
     made = invoices.make(items=[{"priceId": price(unitAmount=500), "quantity": 2}], coupons=[coupon("TEN")])
     assert invoices.act(made, "void", {"reason": "wrong"}).status_code == 200
     proven(invoices)
+
+
+def test_a_minimum_that_has_come_in_since_the_draft_stands_beside_its_price_in_the_list_of_items(invoices, price):
+    changing = price(unitAmount=3)
+    draft = invoices.draft(items=[{"priceId": changing, "quantity": 2}, SETUP])
+    assert invoices.api.patch(f"/api/prices/{changing}", {"minimumSpend": 500}).status_code == 200
+    issued = invoices.act(draft, "finalise").json()
+    assert [(item["type"], item["total"]) for item in issued["items"]] == [
+        ("one_time", 6), ("minimum", 494), ("one_time", 10_000),
+    ]  # fmt: skip
+    assert invoices.api.get(f"/api/invoices/{issued['id']}/items").json()["data"] == issued["items"]
+    assert issued["items"][0]["id"] == draft["items"][0]["id"]
+    proven(invoices)
