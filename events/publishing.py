@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+import orjson
 import psycopg
 from django.db import ProgrammingError, connection, transaction
 
@@ -18,9 +19,12 @@ _INSERT: Final = """
 INSERT INTO events_event (id, tenant_id, type, object_type, object_id, data, occurred_at, trace_id)
 SELECT e.id, %s::uuid, e.type, e.object_type, e.object_id, e.data, e.occurred_at,
     COALESCE(NULLIF(%s, ''), NULLIF(current_setting('ledger.context', true), '')::jsonb ->> 'traceId', '')
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::text[], %s::timestamptz[])
-    AS e (id, type, object_type, object_id, data, occurred_at)
+FROM ROWS FROM (
+    unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::timestamptz[]), json_array_elements_text(%s::json)
+) AS e (id, type, object_type, object_id, occurred_at, data)
 """
+# The data are large and full of quotes. In an array psycopg would escape them in Python: a quarter of the time that an
+# invoice of a thousand lines takes.
 
 
 def publish(event: DomainEvent, *, tenant_id: UUID, trace_id: str = "") -> UUID:
@@ -47,8 +51,8 @@ def publish_all(events: Sequence[DomainEvent], *, tenant_id: UUID, trace_id: str
         [event.type for event in events],
         [event.object_type for event in events],
         [event.object_id for event in events],
-        [event.rendered() for event in events],
         [event.occurred_at for event in events],
+        orjson.dumps([event.rendered() for event in events]).decode(),
     )
     try:
         with connection.cursor() as cursor:
