@@ -43,6 +43,11 @@ def rates_in_force_at(at: dt.datetime) -> Q:
     return Q(valid_from__lte=at) & (Q(valid_until__isnull=True) | Q(valid_until__gt=at))
 
 
+def countries_of(*, customer: Customer, settings: TenantSettings) -> set[str]:
+    """The countries whose rates may count between the two; without any, `taxation_of` asks nothing."""
+    return {one for one in (_seller(settings).country, _buyer(customer).country) if one is not None}
+
+
 def taxation_of(*, tenant_id: UUID, customer: Customer, settings: TenantSettings) -> Taxation:
     """Who owes which tax when the tenant sells to the customer: at any instant, until either of them changes.
 
@@ -50,7 +55,7 @@ def taxation_of(*, tenant_id: UUID, customer: Customer, settings: TenantSettings
     of customer and settings, which were read before: a rate that is written meanwhile raises that of the settings.
     """
     seller, buyer = _seller(settings), _buyer(customer)
-    countries = {one for one in (seller.country, buyer.country) if one is not None}
+    countries = countries_of(customer=customer, settings=settings)
     rows = tax_rates(tenant_id=tenant_id, condition=Q(country__in=countries)) if countries else ()
     return Taxation(
         seller=seller, buyer=buyer, rates=[dated(row) for row in rows], default_rate=settings.tax_rate,

@@ -76,7 +76,7 @@ class Item:
 class Content:
     """Everything a document says but its number. Amounts in minor units.
 
-    `coupons` are `{couponId, code, name, amount}` each, in the order in which they were taken.
+    `coupons` are `{couponId, code, name, amount}` each, in the order in which they were asked for.
     """
 
     id: UUID

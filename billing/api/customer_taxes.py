@@ -95,6 +95,10 @@ def divided(attrs: Mapping[str, Any]) -> dict[str, Any]:
     seen: set[str] = set()
     vat_id = attrs.get("vat_id")
     for index, one in enumerate(given):
+        if one is None:
+            # The list may be null, and DRF takes that to be true of its members too.
+            errors[index] = refuse("required", "Expected a number with its type.").detail
+            continue
         if one["type"] in seen:
             errors[index] = {"type": refuse("invalid", "There is one number of each type.").detail}
         elif one["type"] == EU_VAT and attrs.get("vat_id", one["value"]) != one["value"]:

@@ -49,6 +49,9 @@ class PreviewInput(InvoiceInput):
         """Something is computed; and as somebody looks at a preview, it may take off."""
         if not attrs.get("items") and not attrs.get("usage"):
             raise serializers.ValidationError({"items": refuse("required", "Give items or usage.").detail})
+        if len(attrs.get("items", ())) + len(attrs.get("usage", ())) > MAX_ITEMS:
+            text = f"At most {MAX_ITEMS} items and usages together."
+            raise serializers.ValidationError({"usage": refuse("too_long", text).detail})
 
 
 class StepOutput(serializers.Serializer[Any]):

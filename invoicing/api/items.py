@@ -24,6 +24,8 @@ from invoicing.enums import ItemType
 
 MAX_COUPONS: Final = 20
 MAX_TRANSACTIONS: Final = 1000
+MAX_TRANSACTIONS_OF_ALL: Final = 10_000
+"""Of all items together: each is a step of the derivation that is kept."""
 _PLACES: Final = 12
 
 
@@ -99,6 +101,17 @@ def _check_own_price(attrs: dict[str, Any], problems: dict[str, Any]) -> None:
         problems["quantity"] = refuse("too_small", "At least 1.").detail
     if attrs.get("unit_price", 0) < 0 and attrs.get("type") != ItemType.ADJUSTMENT:
         problems["unitPrice"] = refuse("too_small", "At least 0; an item of the type adjustment may be less.").detail
+
+
+def check_transactions(items: list[dict[str, Any]]) -> None:
+    """Raises `ValidationError` at the item with which all of them have too many."""
+    so_far = 0
+    for index, item in enumerate(items):
+        so_far += len(item.get("transactions", ()))
+        if so_far > MAX_TRANSACTIONS_OF_ALL:
+            text = f"At most {MAX_TRANSACTIONS_OF_ALL} transactions on an invoice."
+            problem: dict[Any, Any] = {index: {"transactions": refuse("too_long", text).detail}}
+            raise serializers.ValidationError({"items": problem})
 
 
 def check_no_credits(items: list[dict[str, Any]]) -> None:

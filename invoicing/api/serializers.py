@@ -28,7 +28,7 @@ from common.api.serializers import InputSerializer
 from common.prefixes import CUSTOMER
 from events.errors import InvalidMail
 from events.services.mail import check_address
-from invoicing.api.items import CouponsField, ItemInput, check_no_credits, ordered_period
+from invoicing.api.items import CouponsField, ItemInput, check_no_credits, check_transactions, ordered_period
 from invoicing.enums import EmailStatus, InvoiceStatus, ItemType, TaxCategory
 
 MAX_ITEMS = 1000
@@ -70,6 +70,7 @@ class InvoiceInput(InputSerializer):
         if "user_id" not in attrs and "customer_id" not in attrs:
             raise serializers.ValidationError({"userId": refuse("required", "Give userId or customerId.").detail})
         self.check_items(attrs)
+        check_transactions(attrs.get("items", []))
         return ordered_period(attrs)
 
     def check_items(self, attrs: dict[str, Any]) -> None:
@@ -88,6 +89,11 @@ class InvoiceChange(InputSerializer):
     due_date = InstantField(date_allowed=True, required=False, allow_null=True)
     skip_tax = BooleanField(required=False)
     metadata = MetadataField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Not more transactions than can be explained."""
+        check_transactions(attrs.get("items") or [])
+        return attrs
 
 
 class MarkPaidInput(InputSerializer):

@@ -33,7 +33,7 @@ class Invoice(TenantOwned, Timestamped):
     tax = models.BigIntegerField(default=0)
     total = models.BigIntegerField(default=0)
     tax_breakdown = models.JSONField(default=list)
-    coupons = models.JSONField(default=list, db_default=[])  # {couponId, code, name, amount} each, as they were taken
+    coupons = models.JSONField(default=list, db_default=[])  # {couponId, code, name, amount} each, as asked for
     item_count = models.IntegerField(default=0)
     skip_tax = models.BooleanField(default=False)
     period_start = models.DateTimeField(null=True)

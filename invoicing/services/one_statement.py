@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ from accounting.posting import Posting, content_digest
 from accounting.selectors import WALLET_WITH_CREDIT
 from accounting.services.chart import books_accounts, forget_accounts, known_accounts
 from billing.models import Customer
-from billing.tax_selectors import taxation_of
+from billing.tax_selectors import countries_of, taxation_of
 from billing.taxation import Taxation
 from common.constraints import violated_constraint
 from common.ids import encode_id, new_id
@@ -247,7 +248,8 @@ def facts_of(context: Context, who: str | UUID, *, fresh: bool) -> Facts | None:
     customer = Customer(**orjson.loads(rows[0][0] or b""))
     settings = TenantSettings(**orjson.loads(rows[0][1] or b""))
     # After the versions: a rate that is written meanwhile raises that of the settings.
-    with tenant_scope(context):
+    asks = countries_of(customer=customer, settings=settings)
+    with tenant_scope(context) if asks else nullcontext():
         taxation = taxation_of(tenant_id=context.tenant_id, customer=customer, settings=settings)
     facts = Facts(
         customer_id=UUID(str(customer.id)), customer_version=customer.version, currency=customer.currency,

@@ -272,3 +272,8 @@ def test_the_legal_words_are_there() -> None:
         assert "196" in said
     assert note_in("de", None) is None
     assert note_in("de", "Something else") == "Something else"
+
+
+def test_a_number_that_is_null_is_named(api: Api) -> None:
+    answer = api.post("/api/customers", {"taxIds": [number("eu_vat", VAT), None]})
+    assert (answer.status_code, answer.json()["details"][0]["path"]) == (400, "taxIds[1]")

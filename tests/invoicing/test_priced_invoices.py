@@ -257,6 +257,13 @@ def test_transactions_are_charged_one_by_one(invoices, price):
     proven(invoices)
 
 
+def test_an_invoice_has_no_more_transactions_than_can_be_explained(invoices, price):
+    fee = {"priceId": price(model="percentage", rate="1"), "transactions": [1] * 1000}
+    answer = invoices.api.post("/api/invoices/preview", {"userId": "u", "items": [fee] * 11})
+    assert refusal(answer) == (400, "validation_error", "items[10].transactions")
+    assert invoices.api.post("/api/invoices/preview", {"userId": "u", "items": [fee]}).status_code == 200
+
+
 def test_a_void_invoice_of_prices_leaves_the_books_even(invoices, price, coupon):
     made = invoices.make(items=[{"priceId": price(unitAmount=500), "quantity": 2}], coupons=[coupon("TEN")])
     assert invoices.act(made, "void", {"reason": "wrong"}).status_code == 200
