@@ -213,6 +213,36 @@ def test_a_price_in_another_currency_is_converted_and_says_so(invoices, price):
     proven(invoices)
 
 
+def test_a_minimum_in_another_currency_is_converted_as_a_whole(invoices, price):
+    rate = {"from": "USD", "to": "EUR", "rate": "0.9213", "validFrom": "2026-01-01T00:00:00Z"}
+    assert invoices.api.post("/api/exchange-rates", rate).status_code == 201
+    made = invoices.make(items=[{"priceId": price(unitAmount=3, minimumSpend=1_001, currency="USD"), "quantity": 5}])
+    used, minimum = made["items"]
+    assert [used["exchange"]["amount"], minimum["exchange"]["amount"]] == [15, 986]
+    # 10.01 dollars are 9.2222 euros, and the 9.86 that the minimum adds are 9.0840: the first line takes the rest.
+    assert [used["total"], minimum["total"], made["total"]] == [14, 908, 922]
+    proven(invoices)
+
+
+def test_a_price_that_contains_its_tax_keeps_its_gross(invoices, settings_of, price, coupon):
+    settings_of(taxRate=1900)
+    gross = price(unitAmount=119, taxBehavior="inclusive")
+    made = invoices.make(items=[{"priceId": gross, "quantity": 3}], coupons=[coupon("TEN")])
+    (item,) = made["items"]
+    assert (item["unitPrice"], item["taxBehavior"], item["total"], item["discount"]) == (119, "inclusive", 300, 30)
+    assert (made["subtotal"], made["discount"], made["tax"], made["total"]) == (300, 30, 51, 321)
+    assert made["coupons"][0]["amount"] == 36
+    proven(invoices)
+
+
+def test_the_tax_code_of_an_item_goes_before_that_of_its_price(invoices, german, price):
+    invoices.api.post("/api/customers", {"externalId": "user-1", "address": BERLIN})
+    book = price(unitAmount=10_000, taxCode="books")
+    made = invoices.make(items=[{"priceId": book}, {"priceId": book, "taxCode": "standard"}])
+    assert [(item["taxCode"], item["taxRate"]) for item in made["items"]] == [("books", 700), ("standard", 1900)]
+    assert made["tax"] == 700 + 1_900
+
+
 def test_an_adjustment_takes_off_on_drafts_only(invoices):
     goodwill = {"description": "Goodwill", "unitPrice": -500, "type": "adjustment"}
     refused = invoices.api.post("/api/invoices", {"userId": "u", "items": [SETUP, goodwill]})
