@@ -25,6 +25,7 @@ from tests.conformance.objects import (
     ALTERNATIVES,
     BODIES,
     FACTORIES,
+    INSTEAD,
     Owner,
     missing_id,
     objects_of,
@@ -124,8 +125,13 @@ def valid_body(route: Route) -> Any:
     return {} if schema is None else smallest(schema)
 
 
-def with_value(body: Any, path: tuple[str, ...], value: str, schema: dict[str, Any]) -> Any:
-    """`body` with `value` in the field at `path`; what stands around the field is made as small as it may be."""
+def with_value(
+    body: Any, path: tuple[str, ...], value: str, schema: dict[str, Any], without: frozenset[str] = frozenset()
+) -> Any:
+    """`body` with `value` in the field at `path`; what stands around the field is made as small as it may be.
+
+    `without` are the fields that an element of a list must not have then.
+    """
     if not path:
         return value
     schema = resolved(schema)
@@ -134,9 +140,11 @@ def with_value(body: Any, path: tuple[str, ...], value: str, schema: dict[str, A
     head, rest = path[0], path[1:]
     if head == ITEM:
         first = body[0] if body else smallest(schema["items"])
+        if without:
+            first = {name: one for name, one in first.items() if name not in without}
         return [with_value(first, rest, value, schema["items"]), *(body or [])[1:]]
     body = smallest(schema) if body is None else body
-    return body | {head: with_value(body.get(head), rest, value, schema["properties"][head])}
+    return body | {head: with_value(body.get(head), rest, value, schema["properties"][head], without)}
 
 
 def request(owner: Owner, route: Route, identity: str, body: Any, *, key: bool) -> tuple[int, Any]:
@@ -204,7 +212,7 @@ def test_an_id_in_a_body_of_another_tenant_does_not_exist(field: Field, caller: 
     assert schema is not None
 
     def ask(identity: str) -> tuple[int, Any]:
-        body = with_value(valid_body(route), field.path, identity, schema)
+        body = with_value(valid_body(route), field.path, identity, schema, INSTEAD.get(field.path, frozenset()))
         others = ALTERNATIVES.get(str(route), frozenset()) - {field.path[0]}
         if others:
             body = {name: value for name, value in body.items() if name not in others}
