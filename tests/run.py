@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -39,7 +39,7 @@ SERVICES_WAIT_SECONDS = 90
 CORES = 2
 SKIPPED_FILE = "skipped"
 FAILED_FILE = "failed"
-SECOND_CHANCES = 5
+RUN_AGAIN = 5
 NAMED = 3
 BESIDE_MODELS = ("tests/accounting/test_property_ledger.py", "tests/accounting/test_grants_property.py")
 
@@ -189,20 +189,15 @@ def run_alone(step: Step, environment: Mapping[str, str]) -> Outcome:
 def run_again(environment: Mapping[str, str]) -> Outcome | None:
     """What failed in the last step, once more and by itself, or None when too much did for that.
 
-    Most of the tests that kill, wait and race depend on what else the machine does. One that fails and then passes is
-    named in the summary, so that somebody looks at it; it does not make the whole run worthless.
+    It tells whoever reads the summary whether a test fails always or only beside others. The step has failed all the
+    same: a test that kills, waits or races and fails once has shown something.
     """
     file = Path(environment["LEDGER_TESTS_NOTES"]) / FAILED_FILE
     failed = file.read_text().splitlines() if file.exists() else []
-    if not 0 < len(failed) <= SECOND_CHANCES:
+    if not 0 < len(failed) <= RUN_AGAIN:
         return None
     argv = (PYTHON, "-m", "pytest", "-q", *failed)
     return run_alone(Step(f"once more: {', '.join(failed)}", argv), environment)
-
-
-def told_of_second(first: Outcome, again: Outcome) -> Outcome:
-    """The outcome of a step whose failures were run again: theirs, and that there were some."""
-    return replace(first, passed=again.passed, name=f"{first.name} (failed at first; see below)")
 
 
 def left_out(file: Path) -> list[str]:
@@ -252,8 +247,9 @@ def main() -> int:
         outcomes = run_together(check_steps(), environment, home)
         for step in pytest_steps(full=options.full):
             outcome = run_alone(step, environment)
-            again = run_again(environment) if options.full and not outcome.passed else None
-            outcomes += [outcome] if again is None else [told_of_second(outcome, again), again]
+            outcomes.append(outcome)
+            if options.full and not outcome.passed and (again := run_again(environment)) is not None:
+                outcomes.append(again)
         say(f"\n=== Summary ({time.monotonic() - started:.0f} s)")
         for outcome in outcomes:
             say(f"{'passed' if outcome.passed else 'FAILED'}  {outcome.seconds:7.1f} s  {outcome.name}")
