@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from events.domain import DomainEvent
-from events.publishing import publish
+from events.publishing import publish_all
 from invoicing.enums import InvoiceStatus
 
 CREATED = "invoice.created"
@@ -32,6 +34,8 @@ def announce(
     types: Iterable[str], *, tenant_id: UUID, invoice_id: UUID, body: dict[str, Any], at: dt.datetime, trace_id: str
 ) -> None:
     """Publish events of one invoice in the caller's transaction."""
-    for name in types:
-        event = DomainEvent(type=name, object_type="invoice", object_id=invoice_id, data=body, occurred_at=at)
-        publish(event, tenant_id=tenant_id, trace_id=trace_id)
+    data = orjson.dumps(body).decode()
+    events = [
+        DomainEvent(type=name, object_type="invoice", object_id=invoice_id, data=data, occurred_at=at) for name in types
+    ]
+    publish_all(events, tenant_id=tenant_id, trace_id=trace_id)

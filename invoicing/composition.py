@@ -8,9 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from billing.errors import CouponNotApplicable
@@ -36,8 +37,7 @@ from invoicing.requests import InvoiceRequest, ItemRequest
 ONE: Final = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A line of the document before discount and tax. `amount` is gross where the price contains its tax."""
 
     asked: ItemRequest
@@ -77,11 +77,12 @@ def compose(
     """
     positions, ratings = _positions(request, currency=currency, basis=basis)
     derived = bool(ratings.rated or basis.coupons)
+    text_of = cache(encode_id)  # many lines name few products and prices
     lines = [
         Line(
             str(number), one.amount, one.taxes, one.inclusive, None,
-            encode_id(PRODUCT, one.product_id) if derived and one.product_id is not None else None,
-            encode_id(PRICE, one.price_id) if one.price_id is not None else None,
+            text_of(PRODUCT, one.product_id) if derived and one.product_id is not None else None,
+            text_of(PRICE, one.price_id) if one.price_id is not None else None,
         )
         for number, one in enumerate(positions, start=1)
     ]  # fmt: skip
@@ -204,8 +205,8 @@ def _rated(
     )  # fmt: skip
     yield first
     if rated.top_up:
-        yield replace(
-            first, id=asked.minimum_id, type=ItemType.MINIMUM, quantity=ONE, unit_price=Decimal(top_up), amount=top_up,
+        yield first._replace(
+            id=asked.minimum_id, type=ItemType.MINIMUM, quantity=ONE, unit_price=Decimal(top_up), amount=top_up,
             usage=None, exchange=_exchange_data(terms.currency, rated.top_up, exchange),
         )  # fmt: skip
 

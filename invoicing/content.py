@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -156,6 +157,7 @@ def usage_total(usage: Sequence[str]) -> Decimal:
         return sum(map(Decimal, usage), Decimal(0))
 
 
+@lru_cache(maxsize=16_384)  # the digest, the row and the body of an item say the same numbers
 def plain(value: Decimal | int) -> str:
     """A number without exponent or trailing zeros: `1.50` → `1.5`, `1E+2` → `100`, `2.000` → `2`."""
     text = str(value)

@@ -38,8 +38,15 @@ class State:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def invoice_body(content: Content, buyer: Buyer, state: State, *, listed: bool = False) -> dict[str, Any]:
-    """The invoice object of the contract. In lists (`listed`) items and tax rows are null."""
+def invoice_body(
+    content: Content, buyer: Buyer, state: State, *, listed: bool = False, items: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The invoice object of the contract. In lists (`listed`) items and tax rows are null.
+
+    `items` are those of an earlier body of the same content, which need not be made again.
+    """
+    if items is None and not listed:
+        items = [item_body(item) for item in content.items]
     due = max(0, content.total - state.amount_paid - state.amount_credited)
     return {
         "id": encode_id(INVOICE, content.id),
@@ -68,7 +75,7 @@ def invoice_body(content: Content, buyer: Buyer, state: State, *, listed: bool =
         "notes": buyer.notes,
         "paymentInstructions": buyer.payment_instructions,
         "skipTax": content.skip_tax,
-        "items": None if listed else [item_body(item) for item in content.items],
+        "items": items,
         "taxBreakdown": None if listed else [_in_order(row, TAX_ROW) for row in content.tax_breakdown],
         "coupons": [_in_order(row, COUPON_ROW) for row in content.coupons],
         "providerId": _id(PROVIDER, state.provider_id),

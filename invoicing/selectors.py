@@ -139,6 +139,7 @@ def state_of(invoice: Invoice) -> State:
 def body_of(invoice: Invoice, items: Iterable[InvoiceItem] | None = None, *, listed: bool = False) -> dict[str, object]:
     """The invoice object of the API; reads the items unless they are given or not wanted."""
     if invoice.composed is not None and items is None and not listed:
-        return invoice_body(invoice.composed, buyer_from(invoice.buyer), state_of(invoice))
+        content, bodies = invoice.composed
+        return invoice_body(content, buyer_from(invoice.buyer), state_of(invoice), items=bodies)
     rows = [] if listed else items_of(invoice) if items is None else list(items)
     return invoice_body(content_of(invoice, rows), buyer_from(invoice.buyer), state_of(invoice), listed=listed)

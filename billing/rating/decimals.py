@@ -10,6 +10,7 @@ import math
 import re
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 PLACES: Final = 12
@@ -55,9 +56,12 @@ def scaled(value: object) -> int:
     return -number if sign else number
 
 
+@lru_cache(maxsize=16_384)  # the bounds and amounts of tiers come back on each line of an invoice
 def scaled_text(number: int) -> str:
     """A scaled decimal as text, without zeros at the end: `1500000000000` is `1.5`."""
-    return decimal_text(number, PLACES)
+    whole, part = divmod(abs(number), SCALE)
+    text = f"{whole}.{part:0{PLACES}d}".rstrip("0") if part else str(whole)
+    return f"-{text}" if number < 0 else text
 
 
 def decimal_text(number: int, places: int) -> str:
@@ -68,8 +72,13 @@ def decimal_text(number: int, places: int) -> str:
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
 
 
+@lru_cache(maxsize=16_384)
 def ratio_text(numerator: int, denominator: int) -> str:
     """An exact value as text: a plain decimal where it has one, else a reduced ratio such as `100/3`."""
+    if denominator == 1:
+        return str(numerator)
+    if denominator == SCALE:
+        return scaled_text(numerator)
     divisor = math.gcd(numerator, denominator)
     numerator, denominator = numerator // divisor, denominator // divisor
     places = finite_places(denominator)
@@ -78,6 +87,7 @@ def ratio_text(numerator: int, denominator: int) -> str:
     return decimal_text(numerator * 10**places // denominator, places)
 
 
+@lru_cache(maxsize=256)
 def finite_places(denominator: int) -> int | None:
     """How many decimal places 1/denominator has; None when they never end."""
     twos = (denominator & -denominator).bit_length() - 1

@@ -162,13 +162,17 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
 )  # fmt: skip
 
 
+_AS_THEY_ARE: Final = frozenset("icos")
+
+
 def step_data(step: Step) -> dict[str, Any]:
     """A step as JSON: `rule`, `inputs`, `formula`, `exact` (decimal or ratio), `rounded` (int, or null), `shares`."""
     rule = RULES[step.rule]
     data: dict[str, Any] = {
         "rule": step.rule,
         "inputs": {
-            name: value_data(kind, value) for name, kind, value in zip(rule.names, rule.kinds, step.values, strict=True)
+            name: value if value is None or kind in _AS_THEY_ARE else value_data(kind, value)
+            for name, kind, value in zip(rule.names, rule.kinds, step.values, strict=True)
         },
         "formula": rule.formula,
         "exact": ratio_text(step.numerator, step.denominator),
@@ -191,7 +195,7 @@ def value_data(kind: str, value: Any) -> Any:
     minor units, o those of the currency that is converted: ints. r a share (Fraction), e an exact amount (numerator,
     denominator): decimals or ratios. s text.
     """
-    if value is None or kind in "icos":
+    if value is None or kind in _AS_THEY_ARE:
         return value
     if kind in "qmp":
         return scaled_text(value)

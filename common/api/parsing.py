@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+import re
+from typing import Any, Final, NoReturn
 
 from django.http import HttpRequest
 from django.http.request import RawPostDataException, UnreadablePostError
@@ -11,6 +12,9 @@ from django.http.request import RawPostDataException, UnreadablePostError
 from common.errors import MalformedJson, PayloadTooLarge, UnsupportedMediaType
 
 MAX_DEPTH = 32
+# An unfinished string goes on to the end.
+_STRING: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?$)', re.DOTALL)
+_NO_BRACKET: Final = re.compile(r"[^][{}]+")
 
 
 def read_body(request: HttpRequest, *, limit: int) -> bytes:
@@ -95,21 +99,11 @@ def _refuse_constant(name: str) -> NoReturn:
 def _depth(text: str) -> int:
     """The deepest nesting of brackets outside strings, without building anything."""
     depth = deepest = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
+    for bracket in _NO_BRACKET.sub("", _STRING.sub("", text)):
+        if bracket in "[{":
             depth += 1
             deepest = max(deepest, depth)
-        elif character in "]}":
+        else:
             depth -= 1
     return deepest
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -65,8 +67,9 @@ class Invoice(TenantOwned, Timestamped):
     metadata = models.JSONField(default=dict)
     erased_at = models.DateTimeField(null=True)  # business time; only an eraser sets it, when the invoice is finished
 
-    composed: Content | None = None
-    """The content that this process has just written, so that answering does not read it back. No column."""
+    composed: tuple[Content, list[dict[str, Any]]] | None = None
+    """What this process has just written and announced, the content and the bodies of its items, so that answering
+    neither reads it back nor makes it twice. No column."""
 
     class Meta:
         constraints = [

@@ -65,8 +65,8 @@ def create_invoice(
     if post is not None:
         post()
         _use_coupons(invoice, content, applied)
-    invoice.composed = content
     body = invoice_body(content, buyer, state_of(invoice))
+    invoice.composed = content, body["items"]
     types = [CREATED] if draft else announced_by_issuing(invoice.status, created=True)
     announce(types, tenant_id=tenant_id, invoice_id=invoice.id, body=body, at=at, trace_id=trace_id)
     return invoice
@@ -102,9 +102,9 @@ def finalise_invoice(
     insert_derivation(invoice, content)
     post()
     _use_coupons(invoice, content, applied)
-    types = announced_by_issuing(invoice.status, created=False)
-    invoice.composed = content
     body = invoice_body(content, buyer, state_of(invoice))
+    invoice.composed = content, body["items"]
+    types = announced_by_issuing(invoice.status, created=False)
     announce(types, tenant_id=tenant_id, invoice_id=invoice.id, body=body, at=at, trace_id=trace_id)
     return invoice
 

@@ -24,7 +24,8 @@ from tests.conformance.contract import METHODS, Route, the_document
 from tests.conformance.objects import FACTORIES, PARTS, Owner, objects_of, one_object_of, path_prefix
 from tests.conftest import RANDOM
 
-# What a request that the document forbids may be answered with. A logo beyond its `maxLength` may make the body too large.
+# What a request that the document forbids may be answered with. A logo beyond its `maxLength` can make the body too
+# large.
 REFUSALS = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429"]
 CONFIG = {
     "checks": {
