@@ -28,7 +28,7 @@ from tenants.backoffice.fields import (
     metadata_change,
 )
 
-OFFERED: Final = 200
+OFFERED: Final = 1000
 _AS_THEY_ARE = (
     "code", "name", "type", "amount", "duration", "duration_periods", "keep_remainder", "valid_from", "valid_until",
     "max_redemptions", "max_redemptions_per_customer", "stacking_order", "metadata",
@@ -91,10 +91,10 @@ class NewCouponForm(CouponForm):
     max_redemptions_per_customer = forms.IntegerField(
         required=False, min_value=1, max_value=MAX_LIMIT, label="Redemptions of each customer"
     )
-    plans = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    products = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    plans = forms.MultipleChoiceField(required=False, widget=forms.SelectMultiple)
+    products = forms.MultipleChoiceField(required=False, widget=forms.SelectMultiple)
     prices = forms.MultipleChoiceField(
-        required=False, widget=forms.CheckboxSelectMultiple, help_text="Nothing chosen: it counts for every line."
+        required=False, widget=forms.SelectMultiple, help_text="Nothing chosen: it counts for every line."
     )
     stacking_order = forms.IntegerField(
         min_value=-MAX_ORDER, max_value=MAX_ORDER, initial=100, label="Order", help_text="Lower first."

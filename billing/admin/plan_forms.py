@@ -29,7 +29,7 @@ from tenants.backoffice.fields import (
     metadata_change,
 )
 
-OFFERED: Final = 200
+OFFERED: Final = 1000
 _TEXT = {"rows": 3}
 
 
@@ -83,7 +83,7 @@ class VersionForm(BackofficeForm):
     )  # fmt: skip
     trial_days = forms.IntegerField(min_value=0, max_value=MAX_TRIAL_DAYS, initial=0)
     minimum_commitment = AmountField(required=False, help_text="At least this is charged in each period.")
-    prices = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    prices = forms.MultipleChoiceField(required=False, widget=forms.SelectMultiple)
 
     def prepare(self, access: Access, row: Any) -> None:
         """Offer prices and features; called before the form is shown or read."""

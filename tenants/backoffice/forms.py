@@ -117,7 +117,7 @@ def _dressed(widget: forms.Widget) -> Any:
         case plain.CheckboxInput():
             return unfold.UnfoldBooleanSwitchWidget(attrs=attrs)
         case plain.SelectMultiple():
-            return unfold.UnfoldAdminSelectMultipleWidget(attrs=attrs)
+            return unfold.UnfoldAdminSelect2MultipleWidget(attrs=attrs)  # with a field to search in
         case plain.Select():
             return unfold.UnfoldAdminSelectWidget(attrs=attrs)
         case plain.Textarea():
