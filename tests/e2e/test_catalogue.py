@@ -35,7 +35,7 @@ def test_a_coupon_for_one_price_of_many_is_made_by_searching_for_it(
     prices = page.locator("#id_prices + .select2")
     prices.get_by_role("searchbox").fill("Module 17")
     page.get_by_role("option", name="Module 17").click()
-    screenshot("coupon-new", whole=True)
+    screenshot("coupon-new")
     page.get_by_role("button", name="New coupon").click()
     expect(page.get_by_text("MODULE17").first).to_be_visible()
     with tenant_scope(company.id):
