@@ -96,6 +96,34 @@ def test_each_alteration_is_found_with_its_place(invoices, issued, tamper, case)
     assert {one.number for one in findings} == {issued[which]["invoiceNumber"]}
 
 
+@pytest.fixture
+def many(invoices: Invoices, issued: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """More than fit into a batch: plain ones, ones of prices, and a draft."""
+    monkeypatch.setattr("invoicing.services.verifying_amounts.BATCH", 2)
+    priced = [{"priceId": item["priceId"]} for item in issued[1]["items"] if item["type"] != "minimum"]
+    made = [invoices.make(items=priced), invoices.make(7), invoices.make(items=priced)]
+    invoices.draft(items=priced)
+    return [*issued, *made]
+
+
+def test_batches_leave_nothing_out_and_give_each_invoice_its_own_rows(invoices, many, tamper):
+    verdict = verdict_of(invoices)
+    assert (verdict.findings, verdict.invoices, verdict.stored) == ([], 5, 3)
+    tamper("DELETE FROM invoicing_invoicederivation WHERE" + OF_INVOICE, many[1])
+    tamper("DELETE FROM invoicing_invoiceitem WHERE" + OF_ITEM, many[3])
+    tamper(ITEM.format("discount = 1") + OF_ITEM, many[4])
+    found = {(one.number, one.path) for one in verdict_of(invoices).findings}
+    assert {(many[1]["invoiceNumber"], "derivation"), (many[4]["invoiceNumber"], "items[0].discount")} <= found
+    assert {number for number, _ in found} == {many[which]["invoiceNumber"] for which in (1, 3, 4)}
+
+
+def test_progress_begins_before_the_first_invoice_and_tells_of_each(invoices, many):
+    told: list[tuple[int, int]] = []
+    with tenant_scope(invoices.tenant.id):
+        verify_amounts(tenant_id=invoices.tenant.id, progress=lambda done, of: told.append((done, of)))
+    assert told == [(done, 5) for done in range(6)]
+
+
 def test_the_command_ends_with_1_and_says_where(invoices, issued, tamper):
     status, out = run("verify_invoices", "--json")
     assert (status, json.loads(out)["tenants"][0]["invoices"]) == (0, 2)
