@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 
+from billing.rating.errors import InvalidUsage
+from common.ids import encode_id, new_id
 from common.money import MAX_AMOUNT
-from invoicing.basis import Exchange, Taxes
+from common.prefixes import PRODUCT
+from invoicing.basis import Exchange, Taxes, Terms, plain_basis
+from invoicing.composition import compose
 from invoicing.content import Content, number_out
 from invoicing.errors import AmountTooLarge, NegativeTotal
-from invoicing.requests import ItemRequest
+from invoicing.requests import InvoiceRequest, ItemRequest
 from tests.invoicing.priced import AT, a_coupon, a_price, a_tax, composed
 
 UNTAXED = (a_tax(0, category="zero"),)
@@ -90,3 +95,46 @@ def test_credits_of_another_rate_make_neither_total_nor_subtotal_negative(items:
 def test_quantity_and_unit_price_are_those_of_the_price_where_nothing_else_made_the_amount(quantity, terms, shown):
     (item,) = of_price(quantity, **terms).items
     assert (number_out(item.quantity), number_out(item.unit_price)) == shown
+
+
+def test_a_line_shows_the_sum_of_its_taxes():
+    taxes = (a_tax(500, "GST"), a_tax("997.5", "QST"))
+    content = composed([plain(10_000)], taxes=lambda code: taxes)
+    assert (content.items[0].tax_rate, content.tax) == (Decimal("1497.5"), 500 + 998)
+
+
+def test_a_coupon_of_a_product_counts_for_its_prices_and_for_plain_items_of_it():
+    price, other = a_price(), a_price()
+    ten = a_coupon("TEN", "Ten", percentage="10", productIds=[encode_id(PRODUCT, price.product_id)])
+    items = [
+        ItemRequest(price_id=price.id), ItemRequest(price_id=other.id), plain(1000),
+        ItemRequest("Item", 1000, product_id=price.product_id),
+    ]  # fmt: skip
+    content = composed(items, [price, other], [ten])
+    assert [item.discount for item in content.items] == [150, 0, 0, 100]
+
+
+def test_each_rating_keeps_its_conversion_and_its_lines_whatever_stands_before():
+    dollars, euros = a_price(currency="USD"), a_price(minimumSpend=2000)
+    items = [plain(5), ItemRequest(price_id=euros.id), ItemRequest(price_id=dollars.id)]
+    content = composed(items, [dollars, euros], exchange={"USD": Exchange(Decimal("0.5"), AT, None)})
+    assert [item.total for item in content.items] == [5, 1500, 500, 750]
+    assert content.derivation is not None
+    ratings = orjson.loads(content.derivation)["ratings"]
+    assert [(one["lines"], "conversion" in one) for one in ratings] == [(["2", "3"], False), (["4"], True)]
+
+
+def test_usage_that_cannot_be_rated_is_named_with_its_item():
+    price = a_price()
+    with pytest.raises(InvalidUsage) as refused:
+        composed([plain(1), ItemRequest(price_id=price.id, quantity=Decimal(-1))], [price])
+    assert [one.path for one in refused.value.details] == ["items[1].usage"]
+
+
+def test_only_an_issued_document_says_under_which_settings():
+    request = InvoiceRequest(items=[plain(1)])
+    basis = plain_basis(Terms("EUR", 1900, "VAT", 30, "UTC", version=7))
+    draft, issued = (
+        compose(request, customer_id=new_id(), currency="EUR", basis=basis, issued_at=at) for at in (None, AT)
+    )  # fmt: skip
+    assert (draft.settings_version, issued.settings_version) == (None, 7)
