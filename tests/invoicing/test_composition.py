@@ -16,6 +16,7 @@ from common.prefixes import PRODUCT
 from invoicing.basis import Exchange, Taxes, Terms, plain_basis
 from invoicing.composition import compose
 from invoicing.content import Content, number_out
+from invoicing.enums import ItemType
 from invoicing.errors import AmountTooLarge, NegativeTotal
 from invoicing.requests import InvoiceRequest, ItemRequest
 from tests.invoicing.priced import AT, a_coupon, a_price, a_tax, composed
@@ -138,3 +139,12 @@ def test_only_an_issued_document_says_under_which_settings():
         compose(request, customer_id=new_id(), currency="EUR", basis=basis, issued_at=at) for at in (None, AT)
     )  # fmt: skip
     assert (draft.settings_version, issued.settings_version) == (None, 7)
+
+
+def test_both_lines_of_a_price_name_it_and_its_product():
+    price = a_price("Calls", minimumSpend=2000, tax_code="saas")
+    content = composed([ItemRequest(price_id=price.id), plain(1)], [price])
+    assert [(one.type, one.price_id, one.product_id, one.tax_code) for one in content.items] == [
+        (ItemType.ONE_TIME, price.id, price.product_id, "saas"), (ItemType.MINIMUM, price.id, price.product_id, "saas"),
+        (ItemType.ONE_TIME, None, None, None),
+    ]  # fmt: skip

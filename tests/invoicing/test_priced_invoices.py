@@ -309,6 +309,13 @@ def test_an_invoice_has_no_more_transactions_than_can_be_explained(invoices, pri
     assert invoices.api.post("/api/invoices/preview", {"userId": "u", "items": [fee]}).status_code == 200
 
 
+def test_the_line_of_a_minimum_keeps_its_id_when_the_draft_is_finalised(invoices, price):
+    draft = invoices.draft(items=[{"priceId": price(unitAmount=3, minimumSpend=500)}, SETUP])
+    ids = [item["id"] for item in draft["items"]]
+    assert len(set(ids)) == 3
+    assert [item["id"] for item in invoices.act(draft, "finalise").json()["items"]] == ids
+
+
 def test_a_void_invoice_of_prices_leaves_the_books_even(invoices, price, coupon):
     made = invoices.make(items=[{"priceId": price(unitAmount=500), "quantity": 2}], coupons=[coupon("TEN")])
     assert invoices.act(made, "void", {"reason": "wrong"}).status_code == 200
