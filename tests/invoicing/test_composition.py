@@ -16,6 +16,7 @@ from common.prefixes import PRODUCT
 from invoicing.basis import Exchange, Taxes, Terms, plain_basis
 from invoicing.composition import compose
 from invoicing.content import Content, number_out
+from invoicing.derivations import derivation_of
 from invoicing.enums import ItemType
 from invoicing.errors import AmountTooLarge, NegativeTotal
 from invoicing.requests import InvoiceRequest, ItemRequest
@@ -148,3 +149,13 @@ def test_both_lines_of_a_price_name_it_and_its_product():
         (ItemType.ONE_TIME, price.id, price.product_id, "saas"), (ItemType.MINIMUM, price.id, price.product_id, "saas"),
         (ItemType.ONE_TIME, None, None, None),
     ]  # fmt: skip
+
+
+def test_the_lines_of_a_document_without_coupons_say_how_its_amounts_come_about():
+    gross, net = a_price(unitAmount="119.5", taxBehavior="inclusive"), a_price(unitAmount="33.3")
+    taxes = (a_tax(500, "GST"), a_tax("997.5", "QST"))
+    items = [ItemRequest(price_id=gross.id, quantity=3), ItemRequest(price_id=net.id, quantity=7), plain(50)]
+    content = composed(items, [gross, net], taxes=lambda code: taxes)
+    amounts = derivation_of(content)["total"]["amounts"]
+    assert [amounts[name] for name in ("subtotal", "tax", "total")] == [content.subtotal, content.tax, content.total]
+    assert [total for total, _ in amounts["lines"].values()] == [item.total for item in content.items]
