@@ -24,6 +24,7 @@ BATCH = 500
 ROWS_AT_ONCE: Final = 2_000
 BODIES_AT_ONCE: Final = 8  # of 10,000 transactions each has three megabytes
 MAX_FINDINGS = 100
+_CONVERTED: Final = ("currency", "amount", "rate")
 _MALFORMED = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
@@ -153,18 +154,26 @@ def _of_document(content: Content, derivation: Mapping[str, Any]) -> Iterator[Di
     yield from ((name, stated[name], computed[name]) for name in stated if stated[name] != computed[name])
     if stated["items"] == computed["items"]:
         usages = {one["lines"][0]: one["derivation"]["inputs"].get("usage") for one in derivation["ratings"]}
-        exchanges = {
-            key: (one["conversion"]["inputs"]["from"], one["conversion"]["inputs"]["rate"])
-            for one in derivation["ratings"]
-            if "conversion" in one
-            for key in one["lines"]
-        }
+        exchanges = _exchanges(derivation)
         for position, (item, line) in enumerate(zip(content.items, inputs["lines"], strict=True), start=1):
             total, share = amounts["lines"][line["key"]]
             yield from _of_item(position - 1, item, line, total=total, share=share, usage=usages.get(line["key"]))
-            exchange = None if item.exchange is None else (item.exchange["currency"], item.exchange["rate"])
+            exchange = None if item.exchange is None else tuple(item.exchange[name] for name in _CONVERTED)
             if exchange != exchanges.get(line["key"]):
                 yield f"items[{position - 1}].exchange", exchange, exchanges.get(line["key"])
+
+
+def _exchanges(derivation: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """What was converted, as `_CONVERTED` has it, by the keys of the lines."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for one in derivation["ratings"]:
+        if "conversion" in one:
+            inputs, amounts = one["conversion"]["inputs"], one["derivation"]["amounts"]
+            added = amounts.get("topUp", 0)
+            # Where a minimum adds something, that is the second line.
+            for key, amount in zip(one["lines"], (amounts["amount"] - added, added), strict=False):
+                found[key] = inputs["from"], amount, inputs["rate"]
+    return found
 
 
 def _of_item(
