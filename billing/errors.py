@@ -120,10 +120,10 @@ class PriceInUse(Conflict):
 
 
 class PriceInactive(RuleViolation):
-    """422: a price that is not active enters nothing new."""
+    """422: a price that is not active enters nothing new, nor does one of a product that is not sold any more."""
 
     code = "price_inactive"
-    message = "The price is not active."
+    message = "The price or its product is not active."
 
     def __init__(self, paths: Sequence[str]) -> None:
         super().__init__(details=[Problem(path, self.code, self.message) for path in paths])
@@ -148,10 +148,13 @@ class PlanExists(AlreadyExists):
 
 
 class PlanArchived(Conflict):
-    """409: the plan is over; it gets no versions and does not change."""
+    """409: the plan is over; it gets no versions and does not change. `paths` are the fields that asked for it."""
 
     code = "plan_archived"
     message = "The plan is archived."
+
+    def __init__(self, paths: Sequence[str] = ()) -> None:
+        super().__init__(details=[Problem(path, self.code, self.message) for path in paths])
 
 
 class PlanPublished(Conflict):

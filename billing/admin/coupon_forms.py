@@ -11,6 +11,7 @@ from django import forms
 
 from billing.admin.amounts import QuantityField, price_text
 from billing.admin.features import application_choices
+from billing.enums import PlanStatus
 from billing.models import Coupon, Plan, Price, Product
 from billing.models.coupon import MAX_LIMIT, MAX_ORDER, MAX_PERIODS
 from billing.patterns import COUPON_CODE, COUPON_CODE_HINT
@@ -102,7 +103,8 @@ class NewCouponForm(CouponForm):
 
     def prepare(self, access: Access, row: Any) -> None:
         """Offer applications, currencies, and the newest of what a coupon may be restricted to."""
-        plans = Plan.objects.filter(tenant_id=access.tenant_id).order_by("-id")[:OFFERED]
+        sold = Plan.objects.filter(tenant_id=access.tenant_id).exclude(status=PlanStatus.ARCHIVED)
+        plans = sold.order_by("-id")[:OFFERED]
         products = Product.objects.filter(tenant_id=access.tenant_id, active=True).order_by("-id")[:OFFERED]
         prices = Price.objects.filter(tenant_id=access.tenant_id, active=True).select_related("product")
         self._offer("application", application_choices(access))

@@ -14,7 +14,7 @@ from tenants.models.base import TenantOwned, Timestamped
 class Product(TenantOwned, Timestamped):
     """Something that appears on invoices. `price` is in minor units of `currency`; a price never lacks its currency.
 
-    An inactive product is not sold any more; what refers to it keeps working.
+    An inactive product is not sold any more: its prices enter no new invoice. What refers to it keeps working.
     """
 
     name = models.CharField(max_length=255)

@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
 from django.db.models import QuerySet
 
-from billing.errors import CouponExists, CouponInUse, CouponLimitTooLow
+from billing.enums import PlanStatus
+from billing.errors import CouponExists, CouponInUse, CouponLimitTooLow, PlanArchived
 from billing.models import Coupon, CouponTarget, Plan, Price, Product
 from billing.models.coupon import COUPON_CODE_UNIQUE
 from billing.rating.coupons import CouponType, Duration, coupon_from
@@ -39,7 +40,7 @@ def create_coupon(
     """A new coupon of every application, or of one. Its code is kept in upper case.
 
     Raises `InvalidCoupon` for terms that are none, `InvalidRequest` (code, window, something named twice), `NotFound`
-    (`applicationId`, `planIds[i]`, `productIds[i]`, `priceIds[i]`) and `CouponExists`.
+    (`applicationId`, `planIds[i]`, `productIds[i]`, `priceIds[i]`), `PlanArchived` (`planIds[i]`) and `CouponExists`.
     """
     terms = {
         "code": code.upper(), "type": type, "percentage": percentage, "amount": amount, "currency": currency,
@@ -51,6 +52,7 @@ def create_coupon(
     _require_window(valid_from, valid_until)
     require_application(tenant_id=tenant_id, application_id=application_id)
     named = _held(Plan, tenant_id, plan_ids, "planIds")
+    _require_not_archived(tenant_id, plan_ids)
     named += _held(Product, tenant_id, product_ids, "productIds")
     named += _held(Price, tenant_id, price_ids, "priceIds")
     share = Decimal(percentage) if percentage is not None and type == CouponType.PERCENTAGE else None
@@ -129,6 +131,14 @@ def _require_code(code: str) -> None:
 def _require_window(valid_from: dt.datetime | None, valid_until: dt.datetime | None) -> None:
     if valid_from is not None and valid_until is not None and valid_until <= valid_from:
         raise InvalidRequest([Problem("validUntil", "invalid", "The coupon ends after it starts.")])
+
+
+def _require_not_archived(tenant_id: UUID, plan_ids: Sequence[UUID]) -> None:
+    """Nobody gets an archived plan any more, so a coupon for it would be a mistake. The plans are held already."""
+    over = Plan.objects.filter(tenant_id=tenant_id, id__in=plan_ids, status=PlanStatus.ARCHIVED)
+    archived = set(over.values_list("id", flat=True)) if plan_ids else set()
+    if archived:
+        raise PlanArchived([f"planIds[{index}]" for index, one in enumerate(plan_ids) if one in archived])
 
 
 def _held(model: Any, tenant_id: UUID, ids: Sequence[UUID], path: str) -> list[CouponTarget]:

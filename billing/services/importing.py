@@ -65,7 +65,8 @@ class _Import:
         self.products: dict[str, UUID] = {}
         self.prices: dict[str, UUID] = {}
         self.plans: dict[str, UUID] = {}
-        # What is archived or not offered any more may still stand in plans of the file, so it becomes so in the end.
+        # What is archived or not offered any more may still stand in plans and coupons of the file, so it becomes so in
+        # the end.
         self.last: list[Callable[[], object]] = []
 
     def run(self, file: Mapping[str, Any]) -> Imported:
@@ -186,7 +187,8 @@ class _Import:
         else:
             self._change_plan(row, {**texts, "metadata": _replacing(row.metadata, entry["metadata"])}, fixed, terms)
         if entry["archived"]:
-            archive_plan(tenant_id=self.tenant_id, plan_id=row.id, at=self.at)
+            plan_id = row.id
+            self.last.append(lambda: archive_plan(tenant_id=self.tenant_id, plan_id=plan_id, at=self.at))
         return row.id
 
     def _change_plan(

@@ -26,6 +26,11 @@ MAX_COUPONS: Final = 20
 MAX_TRANSACTIONS: Final = 1000
 MAX_TRANSACTIONS_OF_ALL: Final = 10_000
 """Of all items together: each is a step of the derivation that is kept."""
+OF_COMPOSING: Final = (
+    "currency_mismatch", "coupon_not_started", "coupon_expired", "coupon_exhausted", "coupon_not_applicable",
+    "amount_too_large", "negative_total",
+)  # fmt: skip
+"""Refusals (422) of whatever computes an invoice; what takes new items has `price_inactive` besides."""
 _PLACES: Final = 12
 
 

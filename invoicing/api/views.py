@@ -18,6 +18,7 @@ from common.clock import SystemClock
 from common.errors import DomainError
 from common.ids import encode_id
 from common.prefixes import CUSTOMER, INVOICE, PAYMENT, SUBSCRIPTION
+from invoicing.api.items import OF_COMPOSING
 from invoicing.api.quick import plain_request
 from invoicing.api.serializers import (
     InvoiceChange,
@@ -98,7 +99,11 @@ class InvoicesView(HotView):
         "Create an invoice",
         answers={201: InvoiceResult},
         body=InvoiceInput,
-        refusals={404: ["not_found"], 409: ["customer_erased"], 422: ["customer_mismatch", "amount_too_large"]},
+        refusals={
+            404: ["not_found"],
+            409: ["customer_erased"],
+            422: ["customer_mismatch", "price_inactive", *OF_COMPOSING],
+        },
         description=(
             "Issued at once with the next number, unless `draft` is true. Then credit that the customer has in this "
             "currency pays for it: see `amountPaid`, `amountDue` and `status` of the answer."
@@ -136,7 +141,7 @@ class InvoiceView(TenantView):
         answers={200: InvoiceOutput},
         body=InvoiceChange,
         partial=True,
-        refusals={409: ["invoice_not_draft"], 422: ["amount_too_large"]},
+        refusals={404: ["not_found"], 409: ["invoice_not_draft"], 422: ["price_inactive", *OF_COMPOSING]},
     )
     def patch(self, call: Call, id: str) -> Answer:  # noqa: A002
         """Change a draft, or the metadata of any invoice."""
@@ -189,7 +194,7 @@ class FinaliseView(TenantView):
         "invoices:write",
         "Finalise an invoice",
         answers={200: InvoiceResult},
-        refusals={409: ["invoice_not_draft"], 422: ["invoice_empty"]},
+        refusals={409: ["invoice_not_draft"], 422: ["invoice_empty", *OF_COMPOSING]},
         description="It gets its number, and the customer's credit pays for it.",
     )
     def post(self, call: Call, id: str) -> Answer:  # noqa: A002
@@ -208,7 +213,7 @@ class FinalizeView(FinaliseView):
         "invoices:write",
         "Finalize an invoice",
         answers={200: InvoiceResult},
-        refusals={409: ["invoice_not_draft"], 422: ["invoice_empty"]},
+        refusals={409: ["invoice_not_draft"], 422: ["invoice_empty", *OF_COMPOSING]},
         description="It gets its number, and the customer's credit pays for it.",
     )
     def post(self, call: Call, id: str) -> Answer:  # noqa: A002

@@ -113,7 +113,7 @@ def _prices_of(tenant_id: UUID, request: InvoiceRequest, *, hold: bool) -> dict[
         row, path = rows.get(item.price_id), f"{item.path(index)}.priceId"
         if row is None:
             missing.append(Problem(path, "not_found", "This price does not exist."))
-        elif not row.active and item.id is None:  # what stands on a draft already may stay
+        elif not (row.active and row.product.active) and item.id is None:  # what stands on a draft already may stay
             inactive.append(path)
     refuse_unknown(missing)
     if inactive:

@@ -93,7 +93,8 @@ class Verdict:
 
 
 def verify_numbering(*, tenant_id: UUID, progress: Callable[[int], None] = lambda _: None) -> Verdict:
-    """Check every series of the tenant in whose scope this runs. `progress` is told the documents checked so far.
+    """Check every series of the tenant in whose scope this runs. `progress` is told the documents checked so far,
+    from 0 on.
 
     The head is read before the documents: a document commits together with its series, so that everything up to the
     head is there, and what is issued meanwhile is beyond it. Afterwards the documents are compared with what the
@@ -102,6 +103,7 @@ def verify_numbering(*, tenant_id: UUID, progress: Callable[[int], None] = lambd
     verdict = Verdict()
     # A check reads everything there is; the bound of a request is not for it. It ends with the transaction.
     _rows("SELECT set_config('statement_timeout', '0', true)", tenant_id)
+    progress(0)
     for series in NumberSeries.objects.filter(tenant_id=tenant_id).order_by("code", "year"):
         verdict.series += 1
         _verify_series(series, verdict, progress)

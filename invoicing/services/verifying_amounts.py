@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
-from billing.rating.derivation import digest, replay
+from billing.rating.derivation import replay
 from common.errors import InvalidRequest
 from invoicing.content import Content, Item, number_out
 from invoicing.derivations import derivation_of, line_amount
@@ -20,7 +21,10 @@ from invoicing.models import Invoice, InvoiceDerivation, InvoiceItem
 from invoicing.selectors import content_of
 
 BATCH = 500
+ROWS_AT_ONCE: Final = 2_000
+BODIES_AT_ONCE: Final = 8  # of 10,000 transactions each has three megabytes
 MAX_FINDINGS = 100
+_CONVERTED: Final = ("currency", "amount", "rate")
 _MALFORMED = (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
@@ -57,28 +61,37 @@ class Verdict:
 
 
 def verify_amounts(*, tenant_id: UUID, progress: Callable[[int, int], None] = lambda done, all_: None) -> Verdict:
-    """Derive every issued invoice of the tenant again. `progress` is told how many of how many are done."""
+    """Derive every issued invoice of the tenant again. `progress` is told how many of how many are done, from 0 on."""
     verdict = Verdict()
     issued = Invoice.objects.filter(tenant_id=tenant_id).exclude(status=InvoiceStatus.DRAFT).order_by("id")
     count = issued.count()
+    progress(0, count)
     last: UUID | None = None
     while batch := list(issued.filter(id__gt=last)[:BATCH] if last else issued[:BATCH]):
-        items, derivations = _rows_of(tenant_id, [one.id for one in batch])
-        for invoice in batch:
+        for invoice, (items, body) in zip(batch, _rows_of(tenant_id, [one.id for one in batch]), strict=True):
             verdict.invoices += 1
             verdict.stored += invoice.derivation_digest is not None
-            for path, stated, computed in _differences(invoice, items.get(invoice.id, []), derivations.get(invoice.id)):
+            for path, stated, computed in _differences(invoice, items, body):
                 verdict.add(Finding(invoice.invoice_number or str(invoice.id), path, stated, computed))
+            progress(verdict.invoices, max(count, verdict.invoices))
         last = batch[-1].id
-        progress(verdict.invoices, max(count, verdict.invoices))
     return verdict
 
 
-def _rows_of(tenant_id: UUID, ids: Sequence[UUID]) -> tuple[dict[UUID, list[InvoiceItem]], dict[UUID, bytes]]:
+def _rows_of(tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[tuple[list[InvoiceItem], bytes | None]]:
+    """The items and the derivation of each, one invoice after the other: some have a thousand lines or megabytes."""
     lines = InvoiceItem.objects.filter(tenant_id=tenant_id, invoice_id__in=ids).order_by("invoice_id", "position")
-    items = {key: list(group) for key, group in groupby(lines, key=lambda item: item.invoice_id)}
-    kept = InvoiceDerivation.objects.filter(tenant_id=tenant_id, invoice_id__in=ids)
-    return items, {key: bytes(body) for key, body in kept.values_list("invoice_id", "body")}
+    kept = InvoiceDerivation.objects.filter(tenant_id=tenant_id, invoice_id__in=ids).order_by("invoice_id")
+    items = groupby(lines.iterator(chunk_size=ROWS_AT_ONCE), key=lambda item: item.invoice_id)
+    bodies = kept.values_list("invoice_id", "body").iterator(chunk_size=BODIES_AT_ONCE)
+    group, stored = next(items, None), next(bodies, None)
+    for one in ids:
+        mine, body = [], None
+        if group is not None and group[0] == one:
+            mine, group = list(group[1]), next(items, None)
+        if stored is not None and stored[0] == one:
+            body, stored = bytes(stored[1]), next(bodies, None)
+        yield mine, body
 
 
 Difference = tuple[str, Any, Any]
@@ -90,9 +103,11 @@ def _differences(invoice: Invoice, items: Sequence[InvoiceItem], body: bytes | N
         if body is None:
             yield from _without_stored(content)
             return
+        # What was hashed is what was stored, so nothing has to be brought into its canonical form again.
+        found = hashlib.sha256(body).digest()
+        if found != content.derivation_digest:
+            yield "derivation", "another digest than the invoice's", found.hex()
         derivation = orjson.loads(body)
-        if digest(derivation) != (content.derivation_digest or b"").hex():
-            yield "derivation", "another digest than the invoice's", digest(derivation)
         again = replay(derivation)
         for one in again.differences:
             yield f"derivation.{one.path}", one.stated, one.computed
@@ -139,18 +154,26 @@ def _of_document(content: Content, derivation: Mapping[str, Any]) -> Iterator[Di
     yield from ((name, stated[name], computed[name]) for name in stated if stated[name] != computed[name])
     if stated["items"] == computed["items"]:
         usages = {one["lines"][0]: one["derivation"]["inputs"].get("usage") for one in derivation["ratings"]}
-        exchanges = {
-            key: (one["conversion"]["inputs"]["from"], one["conversion"]["inputs"]["rate"])
-            for one in derivation["ratings"]
-            if "conversion" in one
-            for key in one["lines"]
-        }
+        exchanges = _exchanges(derivation)
         for position, (item, line) in enumerate(zip(content.items, inputs["lines"], strict=True), start=1):
             total, share = amounts["lines"][line["key"]]
             yield from _of_item(position - 1, item, line, total=total, share=share, usage=usages.get(line["key"]))
-            exchange = None if item.exchange is None else (item.exchange["currency"], item.exchange["rate"])
+            exchange = None if item.exchange is None else tuple(item.exchange[name] for name in _CONVERTED)
             if exchange != exchanges.get(line["key"]):
                 yield f"items[{position - 1}].exchange", exchange, exchanges.get(line["key"])
+
+
+def _exchanges(derivation: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """What was converted, as `_CONVERTED` has it, by the keys of the lines."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for one in derivation["ratings"]:
+        if "conversion" in one:
+            inputs, amounts = one["conversion"]["inputs"], one["derivation"]["amounts"]
+            added = amounts.get("topUp", 0)
+            # Where a minimum adds something, that is the second line.
+            for key, amount in zip(one["lines"], (amounts["amount"] - added, added), strict=False):
+                found[key] = inputs["from"], amount, inputs["rate"]
+    return found
 
 
 def _of_item(

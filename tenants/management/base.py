@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import math
 import os
 import sys
 import textwrap
+import time
 import traceback
 import unicodedata
 from collections.abc import Mapping
@@ -28,6 +30,8 @@ from tenants.context import Context, system_context
 from tenants.selectors import all_tenants
 
 _BAR = 30
+_SECONDS_DRAWN, _SECONDS_WRITTEN = 0.2, 5.0
+"""Between two drawings of a bar on a terminal, and between two of its lines elsewhere."""
 
 
 class TenantName(NamedTuple):
@@ -55,6 +59,7 @@ class OperatorCommand(BaseCommand):
 
     examples = ""
     requires_migrations_checks = False
+    _shown = -math.inf
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Help with examples at its end."""
@@ -105,7 +110,14 @@ class OperatorCommand(BaseCommand):
         self.stderr.flush()
 
     def bar(self, slug: str, done: int, total: int, what: str) -> None:
-        """How much of the work is done, as a bar of its own line; on a terminal it is drawn over the former one."""
+        """How much of the work is done, as a bar of its own line; on a terminal it is drawn over the former one.
+
+        May be told of every single thing: the beginning and the end are always shown, the rest now and then.
+        """
+        now, every = time.monotonic(), _SECONDS_DRAWN if self.stderr.isatty() else _SECONDS_WRITTEN
+        if 0 < done < total and now - self._shown < every:
+            return
+        self._shown = now
         filled = _BAR * done // max(total, 1)
         drawn = f"[{'#' * filled}{'.' * (_BAR - filled)}] {100 * done // max(total, 1):3} %"
         text = f"{slug}: {drawn}, {done:,} of {total:,} {what}"

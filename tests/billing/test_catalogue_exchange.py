@@ -124,6 +124,23 @@ def test_a_catalogue_goes_to_another_tenant_and_the_second_time_nothing_changes(
     assert exported(other_tenant) == document
 
 
+def test_a_coupon_of_a_plan_that_was_archived_later_goes_to_another_tenant_too(
+    shop: Catalogue, tenant: Tenant, api: Api, other_tenant: Tenant, other_api: Api, file: Path
+) -> None:
+    pro = next(one for one in api.get("/api/plans").json()["data"] if one["slug"] == "pro")
+    assert api.post(f"/api/plans/{pro['id']}/archive").status_code == 200
+    file.write_text(json.dumps(exported(tenant)))
+    application_of(other_tenant)
+    imported(other_tenant, file)
+    _, _, _, plans, coupons = listed(other_api)
+    (theirs,) = [one for one in plans if one["slug"] == "pro"]
+    assert theirs["status"] == "archived"
+    assert next(one["planIds"] for one in coupons if one["code"] == "SHARE") == [theirs["id"]]
+    before = listed(other_api)
+    imported(other_tenant, file)
+    assert listed(other_api) == before
+
+
 def test_into_the_same_tenant_nothing_changes(shop: Catalogue, tenant: Tenant, api: Api, file: Path) -> None:
     file.write_text(json.dumps(exported(tenant)))
     before = listed(api)

@@ -76,6 +76,14 @@ def test_a_share_is_created_changed_stopped_and_deleted(api: Api, browser: Clien
     assert api.get("/api/coupons").json()["data"] == []
 
 
+def test_a_plan_that_is_archived_is_not_offered(api: Api, browser: Client, shop: Catalogue) -> None:
+    sold, over = shop.plan(name="Sold"), shop.plan(name="Over")
+    assert api.post(f"/api/plans/{over['id']}/archive").status_code == 200
+    form = browser.get(f"{COUPONS}do/create/").content.decode()
+    assert str(decode_id(PLAN, sold["id"])) in form
+    assert str(decode_id(PLAN, over["id"])) not in form
+
+
 def test_an_amount_is_entered_in_its_currency(api: Api, browser: Client) -> None:
     given = {"code": "FIVE", "name": "Five", "type": "amount", "amount": "1,005.50", "currency": "EUR"}
     press(browser, f"{COUPONS}do/create/", **given, keep_remainder="on")

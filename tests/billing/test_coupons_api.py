@@ -149,6 +149,18 @@ def test_what_a_coupon_is_restricted_to_exists_in_the_tenant_and_is_named_once(
     assert api.get("/api/coupons").json()["data"] == []
 
 
+def test_a_coupon_names_no_plan_that_is_archived(api: Api, shop: Catalogue) -> None:
+    sold, over = shop.plan(name="Sold"), shop.plan(name="Over")
+    assert api.post(f"/api/plans/{over['id']}/archive").status_code == 200
+    refused = api.post("/api/coupons", TEN | {"planIds": [sold["id"], over["id"]]})
+    assert refusal(refused) == (409, "plan_archived")
+    assert problems(refused, 409) == {"planIds[1]": "plan_archived"}
+    assert api.get("/api/coupons").json()["data"] == []
+    shop.create("/api/coupons", TEN | {"planIds": [sold["id"]]})
+    assert api.post(f"/api/plans/{sold['id']}/archive").status_code == 200
+    assert api.get("/api/coupons/TEN").json()["planIds"] == [sold["id"]]
+
+
 def test_a_plan_that_a_coupon_names_is_not_deleted(api: Api, shop: Catalogue) -> None:
     plan = shop.plan()
     shop.create("/api/coupons", TEN | {"planIds": [plan["id"]]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from billing.rating.coupons import coupon_from
 from billing.rating.lines import TaxRate, tax_rate_from_basis_points
 from billing.rating.prices import price_from
 from common.ids import new_id
-from invoicing.basis import Basis, CataloguePrice, NamedCoupon, Taxes, Terms
+from invoicing.basis import Basis, CataloguePrice, Exchange, NamedCoupon, Taxes, Terms
 from invoicing.composition import compose
 from invoicing.content import Buyer, Content
 from invoicing.documents.layout import DocumentInput
@@ -44,11 +44,12 @@ def a_coupon(code: str, name: str, **terms: Any) -> NamedCoupon:
 def composed(
     items: Sequence[ItemRequest], prices: Sequence[CataloguePrice] = (), coupons: Sequence[NamedCoupon] = (), *,
     taxes: Callable[[str | None], Taxes] | None = None, currency: str = "EUR",
+    exchange: Mapping[str, Exchange] | None = None,
 ) -> Content:  # fmt: skip
     """The content of an issued invoice; 19 % on every line unless `taxes` says otherwise."""
     basis = Basis(
         Terms("EUR", 1900, "VAT", 30, ZONE, 1), taxes or (lambda code: (a_tax(1900),)),
-        {price.id: price for price in prices}, coupons=coupons,
+        {price.id: price for price in prices}, exchange or {}, coupons,
     )  # fmt: skip
     request = InvoiceRequest(items=items)
     return compose(request, customer_id=new_id(), currency=currency, basis=basis, issued_at=AT)

@@ -155,3 +155,25 @@ def test_a_price_that_is_changed_as_it_is_first_invoiced_says_what_the_invoices_
         final = invoices.api.get(f"/api/prices/{price['id']}").json()["unitAmount"]
         new = [one for one in invoices.listed("?limit=100") if one["id"] not in known]
         assert [one["subtotal"] for one in new] == [final] * 4
+
+
+def test_a_price_that_is_changed_as_drafts_of_it_are_finalised_says_what_the_invoices_say(invoices, at_once):
+    product = invoices.api.post("/api/products", {"name": "Seat", "type": "recurring"}).json()["id"]
+    for _ in range(4):
+        price = invoices.api.post("/api/prices", {"productId": product, "currency": "EUR", "unitAmount": 100}).json()
+        drafts = [invoices.draft(items=[{"priceId": price["id"]}]) for _ in range(3)]
+        seen = at_once(*(post(one, "finalise") for one in drafts), *(to_change(price, one) for one in (101, 102, 103)))
+        assert seen[200, None] + seen[409, "price_in_use"] == 6
+        final = invoices.api.get(f"/api/prices/{price['id']}").json()["unitAmount"]
+        assert [invoices.get(one)["subtotal"] for one in drafts] == [final] * 3
+
+
+def test_what_is_left_of_a_coupon_is_taken_once_by_drafts_that_are_finalised_at_once(invoices, at_once):
+    coupon = {"code": "FIFTY", "name": "Fifty", "type": "amount", "amount": 5_000, "currency": "EUR"}
+    assert invoices.api.post("/api/coupons", {**coupon, "keepRemainder": True}).status_code == 201
+    invoices.make(1_000, coupons=["FIFTY"])
+    drafts = [invoices.draft(1_500, coupons=["FIFTY"]) for _ in range(4)]
+    seen = at_once(*(post(one, "finalise") for one in drafts))
+    # 40.00 are left: two take 15.00, one takes 10.00, and then the coupon is the customer's no more and redeemed anew.
+    assert seen == {(200, None): 4}
+    assert sorted(invoices.get(one)["discount"] for one in drafts) == [1_000, 1_500, 1_500, 1_500]

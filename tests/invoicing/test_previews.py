@@ -10,6 +10,7 @@ from billing.models import Customer
 from events.models import Event
 from invoicing.models import Invoice, InvoiceItem, NumberSeries
 from tenants.models import AuditEntry, IdempotencyKey
+from tests.invoicing.credited import credit, grant, left_of, wallet
 
 TIMES = {"createdAt", "updatedAt", "issuedAt", "paidAt", "dueDate"}
 GRADUATED = {
@@ -97,3 +98,25 @@ def test_a_problem_with_usage_is_named_where_the_caller_gave_it(invoices, price)
     assert (refused.status_code, refused.json()["details"][0]["path"]) == (422, "usage[0].priceId")
     nowhere = preview(invoices, usage=[{"priceId": dollars[:-3] + "000", "quantity": 1}])
     assert (nowhere.status_code, nowhere.json()["details"][0]["path"]) == (404, "usage[0].priceId")
+
+
+@pytest.mark.parametrize(
+    ("total", "paid", "status"), [(1_000, 400, "pending"), (400, 400, "paid"), (300, 300, "paid"), (0, 0, "paid")]
+)
+def test_credit_pays_for_a_preview_as_it_does_for_the_invoice_and_is_still_there(invoices, total, paid, status):
+    first = grant(invoices, 150)
+    credit(invoices, 250)
+    items = [{"description": "Setup", "unitPrice": total}]
+    expected = preview(invoices, items=items).json()
+    assert (expected["amountPaid"], expected["amountDue"], expected["status"]) == (paid, total - paid, status)
+    assert expected["paidAt"] == (expected["issuedAt"] if status == "paid" else None)
+    assert (wallet(invoices)["posted"], left_of(invoices, first)) == (400, [(150, "active")])
+    assert comparable(invoices.make(items=items)) == comparable(expected)
+
+
+def test_a_preview_of_a_later_day_ends_no_grant(invoices):
+    ending = grant(invoices, 60, expiresAt="2100-01-01T00:00:00Z")
+    items = [{"description": "Setup", "unitPrice": 100}]
+    assert preview(invoices, items=items, at="2100-01-02T00:00:00Z").json()["amountPaid"] == 0
+    assert (wallet(invoices)["posted"], left_of(invoices, ending)) == (60, [(60, "active")])
+    assert preview(invoices, items=items).json()["amountPaid"] == 60

@@ -274,6 +274,21 @@ def test_what_cannot_be_priced_is_named(invoices, price):
     assert refusal(answer) == (422, "price_inactive", "items[0].priceId")
 
 
+def test_a_price_of_a_product_that_is_not_sold_any_more_enters_nothing_new(invoices, price):
+    gone, sold = price(unitAmount=5), price(unitAmount=7)
+    draft = invoices.draft(items=[{"priceId": gone}])
+    product = invoices.api.get(f"/api/prices/{gone}").json()["productId"]
+    assert invoices.api.patch(f"/api/products/{product}", {"active": False}).status_code == 200
+    body = {"userId": "u", "items": [{"priceId": sold}, {"priceId": gone}]}
+    for path, more in (("/api/invoices", {}), ("/api/invoices", {"draft": True}), ("/api/invoices/preview", {})):
+        assert refusal(invoices.api.post(path, {**body, **more})) == (422, "price_inactive", "items[1].priceId")
+    assert refusal(invoices.patch(draft, {"items": [{"priceId": gone}]})) == (422, "price_inactive", "items[0].priceId")
+    # What stands on a draft already may stay, as with a price that is not active.
+    assert invoices.act(draft, "finalise").json()["total"] == 5
+    assert invoices.api.patch(f"/api/products/{product}", {"active": True}).status_code == 200
+    assert invoices.api.post("/api/invoices", body).json()["total"] == 12
+
+
 def test_a_price_of_another_tenant_does_not_exist(invoices, other_invoices, price):
     answer = other_invoices.api.post("/api/invoices", {"userId": "u", "items": [{"priceId": price(unitAmount=5)}]})
     assert refusal(answer) == (404, "not_found", "items[0].priceId")
@@ -292,6 +307,13 @@ def test_an_invoice_has_no_more_transactions_than_can_be_explained(invoices, pri
     answer = invoices.api.post("/api/invoices/preview", {"userId": "u", "items": [fee] * 11})
     assert refusal(answer) == (400, "validation_error", "items[10].transactions")
     assert invoices.api.post("/api/invoices/preview", {"userId": "u", "items": [fee]}).status_code == 200
+
+
+def test_the_line_of_a_minimum_keeps_its_id_when_the_draft_is_finalised(invoices, price):
+    draft = invoices.draft(items=[{"priceId": price(unitAmount=3, minimumSpend=500)}, SETUP])
+    ids = [item["id"] for item in draft["items"]]
+    assert len(set(ids)) == 3
+    assert [item["id"] for item in invoices.act(draft, "finalise").json()["items"]] == ids
 
 
 def test_a_void_invoice_of_prices_leaves_the_books_even(invoices, price, coupon):

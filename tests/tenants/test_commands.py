@@ -267,3 +267,25 @@ def test_a_finding_in_one_tenant_does_not_stop_the_others(secrets: list[Tenant])
     assert ended.value.code == 1
     assert len(json.loads(out.getvalue())["tenants"]) == 2
     call_command(command, "--json", "--tenant", sorted(one.slug for one in secrets)[1], stdout=io.StringIO())
+
+
+class _Counts(TenantCommand):
+    help = "Counts to ten thousand."
+    examples = "manage.py counts"
+
+    def handle_tenant(self, tenant_id: Any, slug: str, **options: Any) -> dict[str, Any]:
+        for done in range(10_001):
+            self.bar(slug, done, 10_000, "numbers")
+        return {}
+
+
+def test_a_bar_shows_the_beginning_and_the_end_of_each_tenant_and_is_not_a_line_for_every_thing(
+    secrets: list[Tenant],
+) -> None:
+    err = io.StringIO()
+    call_command(_Counts(), stdout=io.StringIO(), stderr=err)
+    for tenant in secrets:
+        bars = [line for line in err.getvalue().splitlines() if line.startswith(f"{tenant.slug}: [")]
+        assert bars[0].endswith("0 %, 0 of 10,000 numbers")
+        assert bars[-1].endswith("100 %, 10,000 of 10,000 numbers")
+        assert len(bars) < 10_000

@@ -25,7 +25,7 @@ class CouponsView(TenantView):
 
     @operation(
         "catalogue:write", "Create a coupon", answers={201: CouponOutput}, body=CouponInput,
-        refusals={404: ["not_found"], 409: ["already_exists"]},
+        refusals={404: ["not_found"], 409: ["already_exists", "plan_archived"]},
         description="It takes off a `percentage`, or an `amount` in its `currency`.",
     )  # fmt: skip
     def post(self, call: Call) -> Answer:
