@@ -128,8 +128,6 @@ def _without_stored(content: Content) -> Iterator[Difference]:
     for position, item in enumerate(content.items, start=1):
         if item.price_id is not None:
             yield f"items[{position - 1}].priceId", "a price without a derivation", None
-    if content.coupons:
-        yield "coupons", list(content.coupons), []
     yield from _of_document(content, derivation_of(content))
 
 

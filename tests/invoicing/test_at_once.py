@@ -14,6 +14,7 @@ from billing.models import Payment
 from invoicing.models import InvoiceItem
 from tenants.scope import tenant_scope
 from tests.clients import Api
+from tests.conftest import owner_connection
 from tests.invoicing.credited import credit, grant, left_of, paid_with_credit, wallet, wrong
 from tests.invoicing.documents import ITEM, Invoices, asked
 
@@ -177,3 +178,19 @@ def test_what_is_left_of_a_coupon_is_taken_once_by_drafts_that_are_finalised_at_
     # 40.00 are left: two take 15.00, one takes 10.00, and then the coupon is the customer's no more and redeemed anew.
     assert seen == {(200, None): 4}
     assert sorted(invoices.get(one)["discount"] for one in drafts) == [1_000, 1_500, 1_500, 1_500]
+
+
+def test_drafts_and_previews_wait_for_nobody_who_issues(invoices):
+    product = invoices.api.post("/api/products", {"name": "Seat", "type": "recurring"}).json()["id"]
+    price = invoices.api.post("/api/prices", {"productId": product, "currency": "EUR", "unitAmount": 100}).json()
+    ten = {"code": "TEN", "name": "Ten", "type": "percentage", "percentage": "10"}
+    assert invoices.api.post("/api/coupons", ten).status_code == 201
+    body = {"userId": "user-1", "items": [{"priceId": price["id"]}], "coupons": ["TEN"]}
+    with owner_connection() as owner, owner.transaction():
+        owner.execute("SELECT set_config('ledger.tenant_id', %s, true)", [str(invoices.tenant.id)])
+        for table in ("billing_coupon", "billing_price"):
+            assert owner.execute(f"SELECT id FROM {table} FOR NO KEY UPDATE").rowcount == 1
+        assert invoices.api.post("/api/invoices/preview", body).json()["total"] == 90
+        draft = invoices.post({**body, "draft": True}).json()
+        assert invoices.patch(draft, {"skipTax": True}).json()["total"] == 90
+    assert invoices.act(draft, "finalise").json()["total"] == 90

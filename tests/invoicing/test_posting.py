@@ -69,9 +69,10 @@ def test_a_draft_posts_nothing_until_it_is_finalised(taxed):
     assert balances(taxed.tenant) == {"receivables:EUR": 11_900, "revenue:EUR": 10_000, "tax_payable:EUR": 1_900}
 
 
-def test_each_currency_has_its_own_books(taxed):
-    taxed.make(100, currency="EUR")
-    taxed.make(200, currency="JPY")
+@pytest.mark.parametrize("more", WAYS)
+def test_each_currency_has_its_own_books(taxed, more):
+    taxed.make(100, currency="EUR", **more)
+    taxed.make(200, currency="JPY", **more)
     assert balances(taxed.tenant) == {
         "receivables:EUR": 119, "revenue:EUR": 100, "tax_payable:EUR": 19,
         "receivables:JPY": 238, "revenue:JPY": 200, "tax_payable:JPY": 38,

@@ -299,6 +299,10 @@ def test_transactions_are_charged_one_by_one(invoices, price):
     made = invoices.make(items=[{"priceId": fee, "transactions": [90_000, 4_000, "33.3"], "description": "Fees"}])
     (item,) = made["items"]
     assert (item["total"], item["usage"], made["total"]) == (1_440, "94033.3", 1_440)
+    draft = invoices.draft(items=[{"priceId": fee, "transactions": [90_000, 4_000, "33.3"]}])
+    assert invoices.patch(draft, {"skipTax": True}).json()["total"] == 1_440
+    (item,) = invoices.act(draft, "finalise").json()["items"]
+    assert (item["total"], item["usage"]) == (1_440, "94033.3")
     proven(invoices)
 
 

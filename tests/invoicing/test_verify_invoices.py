@@ -57,13 +57,13 @@ def tamper(invoices: Invoices) -> Iterator[Callable[..., None]]:
     """Executes a statement as the owner while no trigger and no constraint looks."""
     with owner_connection() as owner:
 
-        def execute(statement: str, made: dict[str, Any]) -> None:
+        def execute(statement: str, made: dict[str, Any], *, rows: int = 1) -> None:
             with owner.transaction():
                 owner.execute("SELECT set_config('ledger.tenant_id', %s, true)", [str(invoices.tenant.id)])
                 for table in TABLES:
                     owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
                 done = owner.execute(statement, {"tenant": invoices.tenant.id, "invoice": uuid_of(made)})
-                assert done.rowcount == 1
+                assert done.rowcount == rows
                 for table in TABLES:
                     owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
@@ -165,6 +165,13 @@ def test_progress_begins_before_the_first_invoice_and_tells_of_each(invoices, ma
     with tenant_scope(invoices.tenant.id):
         verify_amounts(tenant_id=invoices.tenant.id, progress=lambda done, of: told.append((done, of)))
     assert told == [(done, 6) for done in range(7)]
+
+
+def test_a_hundred_findings_are_named_and_the_others_counted(invoices, tamper):
+    every_item = " tenant_id = %(tenant)s AND invoice_id = %(invoice)s"
+    tamper(ITEM.format("total = total + 1, discount = 1") + every_item, invoices.make(*[7] * 60), rows=60)
+    verdict = verdict_of(invoices)
+    assert (verdict.ok, len(verdict.findings), verdict.more) == (False, 100, 20)
 
 
 def test_the_command_ends_with_1_and_says_where(invoices, issued, tamper):
