@@ -257,6 +257,24 @@ def test_an_adjustment_takes_off_on_drafts_only(invoices):
     proven(invoices)
 
 
+@pytest.mark.parametrize(("of_charge", "of_credit"), [("standard", "books"), ("books", "standard")])
+def test_a_coupon_larger_than_charges_less_a_credit_at_another_rate_leaves_nothing(
+    invoices, german, coupon, of_charge, of_credit
+):  # fmt: skip
+    invoices.api.post("/api/customers", {"externalId": "user-1", "address": BERLIN})
+    goodwill = {"description": "Goodwill", "unitPrice": -4_000, "type": "adjustment", "taxCode": of_credit}
+    large = coupon("LARGE", type="amount", amount=50_000, currency="EUR", keepRemainder=True)
+    draft = invoices.draft(items=[{**SETUP, "taxCode": of_charge}, goodwill], coupons=[large])
+    answer = invoices.act(draft, "finalise")
+    assert answer.status_code == 200, answer.json()
+    issued = answer.json()
+    assert (issued["total"], issued["tax"], issued["status"]) == (0, 0, "paid")
+    assert (issued["subtotal"], issued["discount"], issued["coupons"][0]["amount"]) == (6_000, 6_000, 6_000)
+    assert [(row["taxable"], row["tax"]) for row in issued["taxBreakdown"]] == [(0, 0), (0, 0)]
+    assert invoices.make(items=[{**SETUP, "unitPrice": 50_000}], coupons=[large])["discount"] == 44_000
+    proven(invoices)
+
+
 def test_what_cannot_be_priced_is_named(invoices, price):
     gone, known = encode_id(PRICE, new_id()), price(unitAmount=5)
     cases = {
