@@ -17,13 +17,14 @@ from billing.errors import CouponNotApplicable
 from billing.rating.conversion import Converted, convert
 from billing.rating.decimals import SCALE, scaled_text
 from billing.rating.derivation import invoice_derivation
-from billing.rating.errors import CurrencyDoesNotFit
+from billing.rating.errors import CurrencyDoesNotFit, InvalidUsage
 from billing.rating.lines import Line
-from billing.rating.prices import PricingModel, TaxBehavior
+from billing.rating.prices import OF_TRANSACTIONS, PricingModel, TaxBehavior
 from billing.rating.rating import Rated, rate
 from billing.rating.totals import Total, total
 from common.canonical import typed_json
 from common.clock import format_instant, local_date, start_of_day
+from common.errors import Problem
 from common.ids import encode_id, new_id
 from common.money import MAX_AMOUNT, exponent, round_ratio
 from common.prefixes import COUPON, PRICE, PRODUCT
@@ -34,6 +35,7 @@ from invoicing.errors import AmountTooLarge, NegativeTotal
 from invoicing.requests import InvoiceRequest, ItemRequest
 
 ONE: Final = Decimal(1)
+NO_TRANSACTIONS: Final = "This price charges for each transaction: an item names their amounts, and no quantity."
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def _positions(request: InvoiceRequest, *, currency: str, basis: Basis) -> tuple
             continue
         price = basis.prices[asked.price_id]
         path, first = asked.path(index), len(positions) + 1
-        rated = rate(price.terms, list(asked.transactions) or asked.quantity, path=path)
+        rated = rate(price.terms, _usage(asked, price, path), path=path)
         foreign = price.terms.currency != currency
         exchange = _exchange(price, currency=currency, basis=basis, path=path) if foreign else None
         converted = None if exchange is None else _converted(rated.amount, exchange, rated, currency)
@@ -167,6 +169,14 @@ def _plain(asked: ItemRequest, taxes: Taxes) -> Position:
         asked, asked.id, asked.type, asked.description, Decimal(asked.quantity), Decimal(asked.unit_price), amount,
         taxes, asked.tax_code, asked.product_id,
     )  # fmt: skip
+
+
+def _usage(asked: ItemRequest, price: CataloguePrice, path: str) -> Sequence[Decimal] | Decimal | int:
+    """What the price is asked for. A quantity, the 1 of an item that says none above all, is no transaction."""
+    if price.terms.model in OF_TRANSACTIONS and not asked.transactions:
+        field = "quantity" if asked.place else "transactions"
+        raise InvalidUsage([Problem(f"{path}.{field}", "required", NO_TRANSACTIONS)])
+    return list(asked.transactions) or asked.quantity
 
 
 def _exchange(price: CataloguePrice, *, currency: str, basis: Basis, path: str) -> Exchange:

@@ -29,7 +29,7 @@ TEXT: Final = "text/plain"
 
 
 class UsageInput(InputSerializer):
-    """Usage of a price as it may be by then."""
+    """Usage of a price as it may be by then. One that charges for each transaction stands among the items instead."""
 
     price_id = IdField(PRICE)
     quantity = QuantityField()

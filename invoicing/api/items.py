@@ -55,7 +55,8 @@ class ItemInput(InputSerializer):
     """One asked-for item: `quantity` × `unitPrice`, or what a price of the catalogue makes of a quantity.
 
     With `priceId` the description and the tax code default to those of the price and its product. A price that charges
-    for each transaction takes their amounts in `transactions`. An `adjustment` on a draft may be negative.
+    for each transaction takes their amounts in `transactions`, and no quantity. An `adjustment` on a draft may be
+    negative.
     """
 
     description = TextField(max_length=500, required=False)
