@@ -27,7 +27,7 @@ from common.clock import format_instant, local_date, start_of_day
 from common.errors import Problem
 from common.ids import encode_id, new_id
 from common.money import MAX_AMOUNT, exponent, round_ratio
-from common.prefixes import COUPON, PRICE, PRODUCT
+from common.prefixes import COUPON, PLAN, PRICE, PRODUCT
 from invoicing.basis import Basis, CataloguePrice, Exchange, Taxes, Terms, exempt_taxes
 from invoicing.content import Content, Item, number_out, plain
 from invoicing.enums import ItemType
@@ -56,6 +56,7 @@ class Position:
     usage: Sequence[str] | None = None
     inclusive: bool = False
     exchange: Mapping[str, Any] | None = None
+    plan_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -81,7 +82,8 @@ def compose(
     derived = bool(ratings.rated or basis.coupons)
     lines = [
         Line(
-            str(number), one.amount, one.taxes, one.inclusive, None,
+            str(number), one.amount, one.taxes, one.inclusive,
+            encode_id(PLAN, one.plan_id) if one.plan_id is not None else None,
             encode_id(PRODUCT, one.product_id) if derived and one.product_id is not None else None,
             encode_id(PRICE, one.price_id) if one.price_id is not None else None,
         )
@@ -211,6 +213,7 @@ def _rated(
         asked, asked.id, ItemType.USAGE if terms.metered else ItemType.ONE_TIME,
         asked.description or price.product_name, quantity, unit_price, amount, taxes, code, price.product_id, price.id,
         [scaled_text(part) for part in rated.usage], inclusive, _exchange_data(terms.currency, original, exchange),
+        asked.plan_id,
     )  # fmt: skip
     yield first
     if rated.top_up:
@@ -274,7 +277,7 @@ def _items(positions: Sequence[Position], found: Total) -> Iterator[Item]:
             unit_price=one.unit_price, total=amount, discount=discount, tax_rate=rate_of_all, taxes=taxes,
             tax_code=one.tax_code, product_id=one.product_id, price_id=one.price_id, period_start=asked.period_start,
             period_end=asked.period_end, metadata=asked.metadata, usage=one.usage, inclusive=one.inclusive,
-            exchange=one.exchange,
+            exchange=one.exchange, plan_id=one.plan_id,
         )  # fmt: skip
 
 

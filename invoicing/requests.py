@@ -31,6 +31,7 @@ class ItemRequest:
     id: UUID | None = None  # of an item that stays; a new one otherwise
     type: ItemType = ItemType.ONE_TIME
     price_id: UUID | None = None
+    plan_id: UUID | None = None  # of which plan the price is
     transactions: Sequence[Decimal] = ()
     minimum_id: UUID | None = None  # of the item that stays for what a minimum adds
     place: str | None = None  # where the caller named it, when that was not among the items

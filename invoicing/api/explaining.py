@@ -124,7 +124,15 @@ class PreviewView(TenantView):
         refusals={
             404: ["not_found"],
             409: ["customer_erased"],
-            422: ["customer_mismatch", "currency_mismatch", "price_inactive", "amount_too_large", "negative_total"],
+            422: [
+                "customer_mismatch",
+                "currency_mismatch",
+                "price_inactive",
+                "plan_not_active",
+                "price_not_in_plan",
+                "amount_too_large",
+                "negative_total",
+            ],
         },
         description=(
             "Exactly what `POST /api/invoices` would issue at this moment, with its explanation. Nothing is written, "

@@ -98,7 +98,11 @@ class InvoicesView(HotView):
         "Create an invoice",
         answers={201: InvoiceResult},
         body=InvoiceInput,
-        refusals={404: ["not_found"], 409: ["customer_erased"], 422: ["customer_mismatch", "amount_too_large"]},
+        refusals={
+            404: ["not_found"],
+            409: ["customer_erased"],
+            422: ["customer_mismatch", "price_inactive", "plan_not_active", "price_not_in_plan", "amount_too_large"],
+        },
         description=(
             "Issued at once with the next number, unless `draft` is true. Then credit that the customer has in this "
             "currency pays for it: see `amountPaid`, `amountDue` and `status` of the answer."
@@ -136,7 +140,10 @@ class InvoiceView(TenantView):
         answers={200: InvoiceOutput},
         body=InvoiceChange,
         partial=True,
-        refusals={409: ["invoice_not_draft"], 422: ["amount_too_large"]},
+        refusals={
+            409: ["invoice_not_draft"],
+            422: ["price_inactive", "plan_not_active", "price_not_in_plan", "amount_too_large"],
+        },
     )
     def patch(self, call: Call, id: str) -> Answer:  # noqa: A002
         """Change a draft, or the metadata of any invoice."""

@@ -116,7 +116,9 @@ def _asked(item: Item) -> ItemRequest:
             type=item.type,
         )  # fmt: skip
     # Parts of a usage: a quantity is the only one, and a price that counts transactions may have but one, too.
-    return replace(plain, price_id=item.price_id, transactions=[Decimal(part) for part in item.usage or ()])
+    return replace(
+        plain, price_id=item.price_id, plan_id=item.plan_id, transactions=[Decimal(part) for part in item.usage or ()]
+    )  # fmt: skip
 
 
 def insert_derivation(invoice: Invoice, content: Content) -> None:
