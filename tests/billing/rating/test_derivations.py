@@ -260,6 +260,20 @@ def test_the_text_names_each_tier_and_the_rounding():
     )
 
 
+def test_the_text_names_what_shares_are_of():
+    """Lines by their keys, or by their numbers; parts of a tax are none."""
+    taxes = [[VAT], [VAT, {"label": "Local", "rate": 1}]]
+    lines = [
+        {"key": key, "amount": 11900, "taxBehavior": "inclusive", "taxes": of}
+        for key, of in zip(("1", "Book"), taxes, strict=True)
+    ]
+    text = explain_text(total(lines_from(lines), currency="EUR").derivation)
+    assert "       Part 1: 19.00 EUR\n       Part 2: 18.84 EUR\n" in text
+    assert "       Line 1: 100.00 EUR\n" in text
+    assert "       Book: 99.17 EUR\n" in text
+    assert "VAT 19 % contained, 2 parts = " in text
+
+
 def test_the_text_of_an_invoice_ends_with_what_is_to_be_paid():
     whole, ratings = invoice()
     text = explain_text(invoice_derivation(whole, ratings))
