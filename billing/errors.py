@@ -157,6 +157,26 @@ class PlanArchived(Conflict):
         super().__init__(details=[Problem(path, self.code, self.message) for path in paths])
 
 
+class PlanNotActive(RuleViolation):
+    """422: nothing is charged for a plan that is a draft or archived, or of which no version is in force then."""
+
+    code = "plan_not_active"
+    message = "The plan is not sold at this time."
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(details=[Problem(path, self.code, self.message) for path in paths])
+
+
+class PriceNotInPlan(RuleViolation):
+    """422: the version of the plan that is in force does not charge the price."""
+
+    code = "price_not_in_plan"
+    message = "The plan does not charge this price at this time."
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(details=[Problem(path, self.code, self.message) for path in paths])
+
+
 class PlanPublished(Conflict):
     """409: the plan was published: only name, description and metadata still change. `details` name the rest."""
 

@@ -26,8 +26,7 @@ def require_redeemable(coupon: Coupon, *, at: dt.datetime, times_of_customer: in
         raise CouponNotStarted(path)
     if coupon.valid_until is not None and at >= coupon.valid_until:
         raise CouponExpired(path)
-    most, each = coupon.max_redemptions, coupon.max_redemptions_per_customer
-    if most is not None and coupon.times_redeemed >= most:
+    if coupon.max_redemptions is not None and coupon.times_redeemed >= coupon.max_redemptions:
         raise CouponExhausted(path)
-    if each is not None and times_of_customer >= each:
+    if times_of_customer >= coupon.times_for_each:
         raise CouponExhausted(path, "The customer has redeemed the coupon as often as they may.")

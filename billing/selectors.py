@@ -12,7 +12,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F, OuterRef, Prefe
 from django.db.models.functions import Coalesce
 
 from accounting.selectors import wallets
-from billing.enums import VersionStatus
+from billing.enums import PlanStatus, VersionStatus
 from billing.models import (
     Coupon,
     CouponTarget,
@@ -276,6 +276,19 @@ def get_plan_version(*, tenant_id: UUID, plan_id: UUID, version: int | UUID) -> 
 def plan_version_in_force(*, tenant_id: UUID, plan_id: UUID, at: dt.datetime) -> PlanVersion | None:
     """What whoever subscribes at this instant gets; None when nothing is sold then."""
     return plan_versions(tenant_id=tenant_id, plan_id=plan_id, condition=in_force_at(at)).first()
+
+
+def prices_in_force(*, tenant_id: UUID, plan_ids: Collection[UUID], at: dt.datetime) -> dict[UUID, set[UUID] | None]:
+    """The prices that each of these plans charges at `at`; None for one that is not sold then. Others are left out."""
+    found: dict[UUID, set[UUID] | None] = dict.fromkeys(
+        Plan.objects.filter(tenant_id=tenant_id, id__in=plan_ids).values_list("id", flat=True)
+    )
+    sold = PlanVersion.objects.filter(
+        in_force_at(at), tenant_id=tenant_id, plan_id__in=list(found), plan__status=PlanStatus.ACTIVE
+    )
+    for version in sold.prefetch_related("prices"):
+        found[version.plan_id] = {one.price_id for one in version.prices.all()}
+    return found
 
 
 def _with_content(versions: QuerySet[PlanVersion]) -> QuerySet[PlanVersion]:

@@ -64,7 +64,7 @@ BEGIN
         UPDATE public.billing_coupon
             SET times_redeemed = times_redeemed + 1, redeemed_at = coalesce(redeemed_at, NEW.applied_at)
             WHERE tenant_id = NEW.tenant_id AND id = NEW.coupon_id
-            RETURNING max_redemptions_per_customer INTO most;
+            RETURNING coalesce(max_redemptions_per_customer, 1) INTO most;
     END IF;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'a redemption that no coupon counts'

@@ -18,16 +18,17 @@ from billing.errors import CouponNotApplicable
 from billing.rating.conversion import Converted, convert
 from billing.rating.decimals import SCALE, scaled_text
 from billing.rating.derivation import invoice_derivation
-from billing.rating.errors import CurrencyDoesNotFit
+from billing.rating.errors import CurrencyDoesNotFit, InvalidUsage
 from billing.rating.lines import Line
-from billing.rating.prices import PricingModel, TaxBehavior
+from billing.rating.prices import OF_TRANSACTIONS, PricingModel, TaxBehavior
 from billing.rating.rating import Rated, rate
 from billing.rating.totals import Total, total
 from common.canonical import typed_json
 from common.clock import format_instant, local_date, start_of_day
+from common.errors import Problem
 from common.ids import encode_id, new_id
 from common.money import MAX_AMOUNT, exponent, round_ratio
-from common.prefixes import COUPON, PRICE, PRODUCT
+from common.prefixes import COUPON, PLAN, PRICE, PRODUCT
 from invoicing.basis import Basis, CataloguePrice, Exchange, Taxes, Terms, exempt_taxes
 from invoicing.content import Content, Item, number_out, plain
 from invoicing.enums import ItemType
@@ -35,6 +36,7 @@ from invoicing.errors import AmountTooLarge, NegativeTotal
 from invoicing.requests import InvoiceRequest, ItemRequest
 
 ONE: Final = Decimal(1)
+NO_TRANSACTIONS: Final = "This price charges for each transaction: an item names their amounts, and no quantity."
 
 
 class Position(NamedTuple):
@@ -54,6 +56,7 @@ class Position(NamedTuple):
     usage: Sequence[str] | None = None
     inclusive: bool = False
     exchange: Mapping[str, Any] | None = None
+    plan_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -80,7 +83,8 @@ def compose(
     text_of = cache(encode_id)  # many lines name few products and prices
     lines = [
         Line(
-            str(number), one.amount, one.taxes, one.inclusive, None,
+            str(number), one.amount, one.taxes, one.inclusive,
+            text_of(PLAN, one.plan_id) if one.plan_id is not None else None,
             text_of(PRODUCT, one.product_id) if derived and one.product_id is not None else None,
             text_of(PRICE, one.price_id) if one.price_id is not None else None,
         )
@@ -150,7 +154,7 @@ def _positions(request: InvoiceRequest, *, currency: str, basis: Basis) -> tuple
             continue
         price = basis.prices[asked.price_id]
         path, first = asked.path(index), len(positions) + 1
-        rated = rate(price.terms, list(asked.transactions) or asked.quantity, path=path)
+        rated = rate(price.terms, _usage(asked, price, path), path=path)
         foreign = price.terms.currency != currency
         exchange = _exchange(price, currency=currency, basis=basis, path=path) if foreign else None
         converted = None if exchange is None else _converted(rated.amount, exchange, rated, currency)
@@ -168,6 +172,14 @@ def _plain(asked: ItemRequest, taxes: Taxes) -> Position:
         asked, asked.id, asked.type, asked.description, Decimal(asked.quantity), Decimal(asked.unit_price), amount,
         taxes, asked.tax_code, asked.product_id,
     )  # fmt: skip
+
+
+def _usage(asked: ItemRequest, price: CataloguePrice, path: str) -> Sequence[Decimal] | Decimal | int:
+    """What the price is asked for. A quantity, the 1 of an item that says none above all, is no transaction."""
+    if price.terms.model in OF_TRANSACTIONS and not asked.transactions:
+        field = "quantity" if asked.place else "transactions"
+        raise InvalidUsage([Problem(f"{path}.{field}", "required", NO_TRANSACTIONS)])
+    return list(asked.transactions) or asked.quantity
 
 
 def _exchange(price: CataloguePrice, *, currency: str, basis: Basis, path: str) -> Exchange:
@@ -202,6 +214,7 @@ def _rated(
         asked, asked.id, ItemType.USAGE if terms.metered else ItemType.ONE_TIME,
         asked.description or price.product_name, quantity, unit_price, amount, taxes, code, price.product_id, price.id,
         [scaled_text(part) for part in rated.usage], inclusive, _exchange_data(terms.currency, original, exchange),
+        asked.plan_id,
     )  # fmt: skip
     yield first
     if rated.top_up:
@@ -265,7 +278,7 @@ def _items(positions: Sequence[Position], found: Total) -> Iterator[Item]:
             unit_price=one.unit_price, total=amount, discount=discount, tax_rate=rate_of_all, taxes=taxes,
             tax_code=one.tax_code, product_id=one.product_id, price_id=one.price_id, period_start=asked.period_start,
             period_end=asked.period_end, metadata=asked.metadata, usage=one.usage, inclusive=one.inclusive,
-            exchange=one.exchange,
+            exchange=one.exchange, plan_id=one.plan_id,
         )  # fmt: skip
 
 

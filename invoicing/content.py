@@ -51,6 +51,7 @@ class Item:
     `usage` is what a price was asked for, in parts where it counts transactions. With an `inclusive` price the unit
     price contains the tax, and `total` and `discount` are what the tax leaves of it. `exchange` is `{currency, amount,
     rate, date, source}` where the price is in another currency: its amount there, and what it was multiplied by.
+    `plan_id` is the plan whose price it is, where the caller said so.
     """
 
     id: UUID
@@ -71,6 +72,7 @@ class Item:
     usage: Sequence[str] | None = None
     inclusive: bool = False
     exchange: Mapping[str, Any] | None = None
+    plan_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,10 @@ def _item_row(item: Item) -> list[Any]:
         item.discount, plain(item.tax_rate), [[tax["label"], tax["rate"], tax["category"]] for tax in item.taxes],
         item.tax_code, item.product_id, item.price_id, item.period_start, item.period_end, dict(item.metadata),
     ]  # fmt: skip
-    # Only items of prices have these, so that the digests of older documents stay what they are.
+    # Only items of prices have these, few of them a plan, so that the digests of older documents stay what they are.
     of_price = item.usage, item.inclusive, item.exchange
+    if item.plan_id is not None:
+        return [*row, *of_price, item.plan_id]
     return [*row, *of_price] if any(of_price) else row
 
 

@@ -14,7 +14,9 @@ from common.ids import encode_id
 from common.prefixes import INVOICE, INVOICE_ITEM
 from invoicing.content import Content, Item, number_out, plain
 from invoicing.derivations import line_amount
+from invoicing.enums import ItemType
 
+_OF_MINIMUM: Final = ("minimum_spend", "minimum_share", "minimum")
 _DISCOUNTS: Final = ("coupon_", "net_discount")
 _TAXES: Final = ("tax_", "net_of_gross", "net_shares")
 
@@ -61,9 +63,11 @@ def explanation_text(one: Explained) -> str:
     parts = [f"How {name} was computed\n"]
     ratings = _by_line(one.derivation)
     told: set[int] = set()
+    names = {}
     for position, item in enumerate(one.content.items, start=1):
         rating = ratings.get(str(position))
         head = f"Line {position}: {item.description}"
+        names[str(position)] = f"Line {position}, {item.description}"
         if rating is None:
             price = money_text(Fraction(item.unit_price), currency)
             amount = money_text(line_amount(item), currency)
@@ -77,7 +81,7 @@ def explanation_text(one: Explained) -> str:
             if len(rating["lines"]) > 1:  # the minimum has a line of its own, and the amount is that of both
                 line = f"On this line: {money_text(line_amount(item), currency)}\n"
             parts.append(f"{head}\n{explain_text(rating['derivation'])}{converted}{line}")
-    return "\n".join([*parts, explain_text(one.derivation["total"])])
+    return "\n".join([*parts, explain_text(one.derivation["total"], names)])
 
 
 def _by_line(derivation: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -86,6 +90,9 @@ def _by_line(derivation: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _steps(item: Item, rating: Mapping[str, Any] | None) -> Sequence[Any]:
+    """Those of the price; of what a minimum adds those of the minimum, for the others stand with the line before it."""
+    if rating is not None and item.type == ItemType.MINIMUM:
+        return [step for step in rating["derivation"]["steps"] if step["rule"] in _OF_MINIMUM]
     if rating is not None:
         return [*rating["derivation"]["steps"], *(rating["conversion"]["steps"] if "conversion" in rating else [])]
     exact = Decimal(item.quantity) * Decimal(item.unit_price)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from common.clock import format_instant
 from common.ids import encode_id
-from common.prefixes import CUSTOMER, INVOICE, INVOICE_ITEM, PRICE, PRODUCT, PROVIDER, SUBSCRIPTION
+from common.prefixes import CUSTOMER, INVOICE, INVOICE_ITEM, PLAN, PRICE, PRODUCT, PROVIDER, SUBSCRIPTION
 from invoicing.content import Buyer, Content, Item, number_out, usage_total
 from invoicing.enums import EmailStatus
 
@@ -101,6 +101,7 @@ def item_body(item: Item) -> dict[str, Any]:
         "taxCode": item.tax_code,
         "productId": _id(PRODUCT, item.product_id),
         "priceId": _id(PRICE, item.price_id),
+        "planId": _id(PLAN, item.plan_id),
         "type": str(item.type),
         "usage": None if item.usage is None else number_out(usage_total(item.usage)),
         "taxBehavior": "inclusive" if item.inclusive else "exclusive",

@@ -16,7 +16,8 @@ class ItemRequest:
     """One asked-for item: `quantity` × `unit_price` (minor units), or what the price `price_id` makes of `quantity`.
 
     A price says the description, the product and the tax code where the item does not, and `unit_price` is then not
-    looked at. `transactions` (minor units each) stand instead of the quantity where the price charges for each of them.
+    looked at. `transactions` (minor units each) stand instead of the quantity where the price charges for each of them,
+    and of a stored item for the parts of its usage.
     """
 
     description: str = ""
@@ -30,6 +31,7 @@ class ItemRequest:
     id: UUID | None = None  # of an item that stays; a new one otherwise
     type: ItemType = ItemType.ONE_TIME
     price_id: UUID | None = None
+    plan_id: UUID | None = None  # of which plan the price is
     transactions: Sequence[Decimal] = ()
     minimum_id: UUID | None = None  # of the item that stays for what a minimum adds
     place: str | None = None  # where the caller named it, when that was not among the items

@@ -108,7 +108,7 @@ def item_from(row: InvoiceItem) -> Item:
         unit_price=row.unit_price, total=row.total, discount=row.discount, tax_rate=Decimal(row.tax_rate),
         taxes=row.taxes, tax_code=row.tax_code, product_id=row.product_id, price_id=row.price_id,
         period_start=row.period_start, period_end=row.period_end, metadata=row.metadata,
-        usage=row.usage, inclusive=row.inclusive, exchange=row.exchange,
+        usage=row.usage, inclusive=row.inclusive, exchange=row.exchange, plan_id=row.plan_id,
     )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ class NewCouponForm(CouponForm):
     )
     valid_from = DayTimeField(required=False, label="From", help_text="Empty: at once.")
     max_redemptions_per_customer = forms.IntegerField(
-        required=False, min_value=1, max_value=MAX_LIMIT, label="Redemptions of each customer"
+        required=False, min_value=1, max_value=MAX_LIMIT, label="Redemptions of each customer", help_text="Empty: one."
     )
     plans = forms.MultipleChoiceField(required=False, widget=forms.SelectMultiple)
     products = forms.MultipleChoiceField(required=False, widget=forms.SelectMultiple)

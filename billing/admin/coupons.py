@@ -165,8 +165,7 @@ class CouponPage(BackofficeAdmin):
     @column("Each customer")
     def each(self, row: Coupon) -> Any:
         """How often at most."""
-        most = row.max_redemptions_per_customer
-        return display.EMPTY if most is None else f"At most {most:,}"
+        return f"At most {row.times_for_each:,}"
 
     @column("Application")
     def of(self, row: Coupon) -> Any:

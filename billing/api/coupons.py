@@ -62,7 +62,10 @@ class CouponChange(InputSerializer):
 
 
 class CouponInput(InputSerializer):
-    """A new coupon. Without plans, products and prices it counts for every line, else for lines of any of them."""
+    """A new coupon. Without plans, products and prices it counts for every line, else for lines of any of them.
+
+    A customer redeems it once, or `maxRedemptionsPerCustomer` times.
+    """
 
     code = PatternField(max_length=64, pattern=COUPON_CODE, hint=COUPON_CODE_HINT)
     name = TextField(max_length=255)

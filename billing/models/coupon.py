@@ -46,7 +46,7 @@ class Coupon(TenantOwned, Timestamped):
     valid_from = models.DateTimeField(null=True)
     valid_until = models.DateTimeField(null=True)  # exclusive
     max_redemptions = models.IntegerField(null=True)
-    max_redemptions_per_customer = models.IntegerField(null=True)
+    max_redemptions_per_customer = models.IntegerField(null=True)  # null: once
     stacking_order = models.IntegerField(default=100)
     keep_remainder = models.BooleanField(default=False)
     active = models.BooleanField(default=True)
@@ -106,6 +106,11 @@ class Coupon(TenantOwned, Timestamped):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def times_for_each(self) -> int:
+        """How often a customer may redeem it; a trigger of redemptions holds it."""
+        return self.max_redemptions_per_customer or 1
 
     def engine(self, *, periods_used: int = 0, amount_left: int | None = None) -> rating.Coupon:
         """The coupon as the engine calculates with it. Lines are compared with ids as the API shows them."""

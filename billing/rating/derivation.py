@@ -114,15 +114,13 @@ def replay(derivation: Mapping[str, Any]) -> Replay:
     if not isinstance(derivation, Mapping):
         raise InvalidDerivation([Problem("", "invalid", "Expected an object.")])
     version, kind = derivation.get("version"), derivation.get("kind")
-    if version != DERIVATION_VERSION or type(version) is not int:
-        message = f"Only derivations of version {DERIVATION_VERSION} are known."
+    if type(version) is not int or not 1 <= version <= DERIVATION_VERSION:
+        message = f"Only derivations of the versions 1 to {DERIVATION_VERSION} are known."
         raise InvalidDerivation([Problem("version", "invalid_choice", message)])
     if kind == "invoice":
         return _replay_invoice(derivation)
-    if not isinstance(kind, str) or kind not in _COMPUTE:
-        raise InvalidDerivation(
-            [Problem("kind", "invalid_choice", f"Expected one of: {', '.join(_COMPUTE)}, invoice.")]
-        )
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise InvalidDerivation([Problem("kind", "invalid_choice", f"Expected one of: {', '.join(_KINDS)}, invoice.")])
     problems: list[Problem] = []
     Fields(derivation, "", problems, known=_KEYS)
     inputs = derivation.get("inputs")
@@ -131,13 +129,20 @@ def replay(derivation: Mapping[str, Any]) -> Replay:
     if problems:
         raise InvalidDerivation(problems)
     try:
-        computed = _COMPUTE[kind](dict(inputs or {}), str(derivation["currency"]))
+        computed = _compute(kind, dict(inputs or {}), str(derivation["currency"]), version) | {"version": version}
     except DomainError as refused:
         found = [Problem(f"inputs.{one.path}", one.code, one.message) for one in refused.details]
         raise InvalidDerivation(found or [Problem("inputs", refused.code, refused.message)]) from refused
     except (AttributeError, KeyError, TypeError, ValueError) as wrong:
         raise InvalidDerivation([Problem("inputs", "invalid", "These are no inputs of this kind.")]) from wrong
     return Replay(computed, _differences(derivation, computed))
+
+
+def _compute(kind: str, inputs: Mapping[str, Any], currency: str, version: int) -> dict[str, Any]:
+    """By the rules of the version. They differ in how coupons count; what has none is in all versions the same."""
+    if kind in _WITH_COUPONS:
+        return _WITH_COUPONS[kind](inputs, currency, version)
+    return _COMPUTE[kind](inputs, currency)
 
 
 def _rate(inputs: Mapping[str, Any], currency: str) -> dict[str, Any]:
@@ -158,8 +163,8 @@ def _conversion(inputs: Mapping[str, Any], currency: str) -> dict[str, Any]:
     return convert(inputs["amount"], inputs["rate"], source=inputs["from"], target=inputs["to"]).derivation
 
 
-def _discount(inputs: Mapping[str, Any], currency: str) -> dict[str, Any]:
-    return discount(lines_from(inputs["lines"]), _coupons(inputs), currency=currency).derivation
+def _discount(inputs: Mapping[str, Any], currency: str, version: int) -> dict[str, Any]:
+    return discount(lines_from(inputs["lines"]), _coupons(inputs), currency=currency, version=version).derivation
 
 
 def _tax(inputs: Mapping[str, Any], currency: str) -> dict[str, Any]:
@@ -168,9 +173,9 @@ def _tax(inputs: Mapping[str, Any], currency: str) -> dict[str, Any]:
     return tax(lines, currency=currency, discounts=shares).derivation
 
 
-def _total(inputs: Mapping[str, Any], currency: str) -> dict[str, Any]:
+def _total(inputs: Mapping[str, Any], currency: str, version: int) -> dict[str, Any]:
     return total(
-        lines_from(inputs["lines"]), _coupons(inputs), currency=currency, credit=inputs["credit"]
+        lines_from(inputs["lines"]), _coupons(inputs), currency=currency, credit=inputs["credit"], version=version
     ).derivation  # fmt: skip
 
 
@@ -182,10 +187,13 @@ _COMPUTE: Final[Mapping[str, Callable[[Mapping[str, Any], str], dict[str, Any]]]
     "rate": _rate,
     "commitment": _commitment,
     "conversion": _conversion,
-    "discount": _discount,
     "tax": _tax,
+}
+_WITH_COUPONS: Final[Mapping[str, Callable[[Mapping[str, Any], str, int], dict[str, Any]]]] = {
+    "discount": _discount,
     "total": _total,
 }
+_KINDS: Final = ("rate", "commitment", "conversion", "discount", "tax", "total")
 
 
 def _replay_invoice(derivation: Mapping[str, Any]) -> Replay:
@@ -195,6 +203,8 @@ def _replay_invoice(derivation: Mapping[str, Any]) -> Replay:
         raise InvalidDerivation([Problem("ratings", "invalid", "Expected a list of objects.")])
     whole = _part(derivation.get("total"), "total", ("total",))
     found = [_seen_from(one, f"total.{one.path}") for one in whole.differences]
+    if whole.computed["version"] != derivation["version"]:
+        found.append(Difference("total.version", whole.computed["version"], derivation["version"]))
     lines = {one["key"]: one["amount"] for one in whole.computed["inputs"]["lines"]}
     parts = []
     for index, one in enumerate(ratings):

@@ -2,7 +2,7 @@
 
 Order (design, section 4): coupons that are restricted to plans, products or prices are line discounts and come first;
 then those of the whole invoice; within each by stacking order, then as given. A coupon never takes more than what is
-left of its lines, nor more than what is left of the invoice, credits included.
+left of its lines, nor more than what is left of the invoice; beside credits `credits` says how much that is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from billing.rating.coupons import Coupon, CouponType, coupon_data
+from billing.rating.credits import Cut, cut_beside_credits
 from billing.rating.decimals import HUNDRED
 from billing.rating.errors import CurrencyDoesNotFit, DuplicateCoupon
 from billing.rating.lines import Line, check_lines, line_data
@@ -68,10 +69,13 @@ class Discounted:
         }
 
 
-def discount(lines: Sequence[Line], coupons: Sequence[Coupon], *, currency: str) -> Discounted:
+def discount(
+    lines: Sequence[Line], coupons: Sequence[Coupon], *, currency: str, version: int = DERIVATION_VERSION
+) -> Discounted:
     """What `coupons` take off `lines`, in whole minor units per line; of inclusive lines it is taken from the gross.
 
-    Raises `InvalidLine` (`check_lines`), `CurrencyDoesNotFit` for an amount in another currency, `DuplicateCoupon`.
+    `version` 1 is the rule of older derivations, which bounds a coupon beside credits by the sum before tax. Raises
+    `InvalidLine` (`check_lines`), `CurrencyDoesNotFit` for an amount in another currency, `DuplicateCoupon`.
     """
     check_lines(lines)
     _check_coupons(coupons, currency)
@@ -79,34 +83,45 @@ def discount(lines: Sequence[Line], coupons: Sequence[Coupon], *, currency: str)
     left = [line.amount for line in lines]
     taken = []
     for coupon in sorted(coupons, key=lambda one: (not one.restricted, one.stacking_order)):
-        taken.append(_take(coupon, lines, left, steps))
+        taken.append(_take(coupon, lines, left, steps, version))
     shares = [line.amount - rest for line, rest in zip(lines, left, strict=True)]
     return Discounted(currency, lines, coupons, shares, taken, steps)
 
 
-def _take(coupon: Coupon, lines: Sequence[Line], left: list[int], steps: list[Step]) -> Taken:
+def _take(coupon: Coupon, lines: Sequence[Line], left: list[int], steps: list[Step], version: int) -> Taken:
     """One coupon: takes its steps down and what it takes from `left`."""
     if coupon.ended:
         steps.append(Step("coupon_ended", (coupon.code, coupon.periods_used), 0))
         return Taken(coupon, 0, coupon)
     chosen = [index for index, line in enumerate(lines) if coupon.counts_for(line)]
-    values = [left[index] for index in chosen]
-    base, most = sum(values), max(0, sum(left))
+    base = sum(left[index] for index in chosen)
+    exact, divisor, wanted = coupon.available, 1, coupon.available
     if coupon.type is CouponType.PERCENTAGE:
-        exact = base * coupon.percentage
-        amount = min(most, round_ratio(exact, HUNDRED))
-        steps.append(
-            Step("coupon_percentage", (coupon.code, base, coupon.percentage, most), exact, HUNDRED, amount)
-        )  # fmt: skip
+        exact, divisor = base * coupon.percentage, HUNDRED
+        wanted = round_ratio(exact, divisor)
+    cut = _cut(lines, left, chosen, wanted, version)
+    amount = cut.amount
+    if coupon.type is CouponType.PERCENTAGE:
+        values: tuple[Any, ...] = (coupon.code, base, coupon.percentage, cut.most)
+        steps.append(Step("coupon_percentage", values, exact, divisor, amount))
     else:
-        amount = min(most, base, coupon.available)
-        steps.append(Step("coupon_amount", (coupon.code, base, coupon.available, most), amount, 1, amount))
-    parts = allocate(amount, values)
-    for index, part in zip(chosen, parts, strict=True):
-        left[index] -= part
-    shares = {lines[index].key: part for index, part in zip(chosen, parts, strict=True) if part}
-    steps.append(Step("coupon_shares", (coupon.code, amount), amount, 1, amount, shares))
+        steps.append(Step("coupon_amount", (coupon.code, base, wanted, cut.most), amount, 1, amount))
+    left[:] = [rest - part for rest, part in zip(left, cut.parts, strict=True)]
+    shares = {line.key: part for line, part in zip(lines, cut.parts, strict=True) if part}
+    steps.append(Step(cut.rule, (coupon.code, amount), amount, 1, amount, shares))
     return Taken(coupon, amount, _after(coupon, amount, steps))
+
+
+def _cut(lines: Sequence[Line], left: Sequence[int], chosen: Sequence[int], wanted: int, version: int) -> Cut:
+    """What a coupon takes from each line: of what is left of its lines, by value."""
+    if version > 1 and any(line.amount < 0 for line in lines):
+        return cut_beside_credits(lines, left, chosen, wanted)
+    values = [left[index] for index in chosen]
+    most = max(0, sum(left))
+    parts = [0] * len(left)
+    for index, part in zip(chosen, allocate(min(wanted, most, sum(values)), values), strict=True):
+        parts[index] = part
+    return Cut(parts, most)
 
 
 def _after(coupon: Coupon, amount: int, steps: list[Step]) -> Coupon:

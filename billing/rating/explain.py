@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, Final
 
 from billing.rating.decimals import decimal_text, finite_places
@@ -31,6 +32,7 @@ _PRICES: Final[Mapping[str, str]] = {
     "percentage": "percentage of each transaction",
     "graduated_percentage": "graduated percentage of all transactions",
 }
+_PLURAL: Final = re.compile(r"\{(\w+)\} (?:amount|coupon|line|part|rate)s\b")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,200}(?:\.[0-9]{1,200}|/[0-9]{1,200})?")
 _SHORTER: Final = (
     (" + no flat amount", ""),
@@ -47,16 +49,17 @@ _MORE_PLACES: Final = 6
 """Places beyond the minor unit of what has no finite decimal."""
 
 
-def explain_text(derivation: Mapping[str, Any]) -> str:
+def explain_text(derivation: Mapping[str, Any], lines: Mapping[str, str] = MappingProxyType({})) -> str:
     """What a derivation says, line by line, with amounts in the currency's own decimals, ending in a line break.
 
-    Amounts are not computed here: see `replay`. Raises `InvalidDerivation` for what is no derivation.
+    `lines` says what a line is called, by its key; one without a name is called by its key. Amounts are not computed
+    here: see `replay`. Raises `InvalidDerivation` for what is no derivation.
     """
     try:
         if derivation["kind"] == "invoice":
             parts = [_rated(one) for one in derivation["ratings"]]
-            return "\n".join([*parts, _alone(derivation["total"])])
-        return _alone(derivation)
+            return "\n".join([*parts, _alone(derivation["total"], lines)])
+        return _alone(derivation, lines)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, ZeroDivisionError) as wrong:
         raise InvalidDerivation([Problem("", "invalid", "This is no derivation that can be told.")]) from wrong
 
@@ -82,9 +85,9 @@ def _rated(one: Mapping[str, Any]) -> str:
     return f"{told}{_alone(one['conversion'])}" if "conversion" in one else told
 
 
-def _alone(derivation: Mapping[str, Any]) -> str:
+def _alone(derivation: Mapping[str, Any], lines: Mapping[str, str] = MappingProxyType({})) -> str:
     """A derivation that holds no others."""
-    return "\n".join([_heading(derivation), *_steps(derivation), *_result(derivation)]) + "\n"
+    return "\n".join([_heading(derivation), *_steps(derivation, lines), *_result(derivation)]) + "\n"
 
 
 def _heading(derivation: Mapping[str, Any]) -> str:
@@ -94,7 +97,7 @@ def _heading(derivation: Mapping[str, Any]) -> str:
     return heading
 
 
-def _steps(derivation: Mapping[str, Any]) -> list[str]:
+def _steps(derivation: Mapping[str, Any], lines: Mapping[str, str]) -> list[str]:
     """One numbered line per step; shares of lines below it."""
     currency = derivation["currency"]
     found = []
@@ -115,10 +118,25 @@ def _steps(derivation: Mapping[str, Any]) -> list[str]:
         else:
             result = f"{money_text(exact, currency)}, rounded {money_text(rounded, currency)}"
         told_result = f": {_becomes(exact, rounded, currency)}" if step["rule"] == "rounding" else f" = {result}"
-        found.append(f"{number:>3}. {_text(rule.text, told)}{told_result}")
+        found.append(f"{number:>3}. {_text(_counted(rule.text, step['inputs']), told)}{told_result}")
         shares = step.get("shares") or {}
-        found += [f"       {line}: {money_text(share, currency)}" for line, share in shares.items()]
+        found += [
+            f"       {_share_of(key, step['rule'], lines)}: {money_text(share, currency)}"
+            for key, share in shares.items()
+        ]  # fmt: skip
     return found
+
+
+def _share_of(key: str, rule: str, lines: Mapping[str, str]) -> str:
+    """Whose share it is. Invoices number their lines, and a tax its parts."""
+    if rule == "tax_split":
+        return f"Part {key}"
+    return lines.get(key) or (f"Line {key}" if key.isdecimal() else key)
+
+
+def _counted(template: str, inputs: Mapping[str, Any]) -> str:
+    """The rule's sentence with `1 line` where there is one."""
+    return _PLURAL.sub(lambda found: found[0][: -1 if inputs[found[1]] == 1 else None], template)
 
 
 def _becomes(exact: Fraction, rounded: int, currency: str) -> str:

@@ -22,8 +22,11 @@ from billing.rating.unit_models import Exact, flat, graduated, package, per_unit
 from common.errors import Problem
 from common.money import round_ratio
 
-DERIVATION_VERSION: Final = 1
-"""Of the format of derivations and of the rules in it. Derivations of every version stay replayable."""
+DERIVATION_VERSION: Final = 2
+"""Of the format of derivations and of the rules in it. Derivations of every version stay replayable.
+
+Version 1 bounds a coupon beside credits by the sum of the lines before tax; all else is the same in both.
+"""
 
 WHOLE: Final = Fraction(1)
 NOT_YET: Final = Fraction(0)

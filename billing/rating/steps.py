@@ -125,6 +125,14 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "coupon_shares": _rule(
             "code:s discount:c", "discount split by what is left of each line, largest remainder", "{code} on the lines"
         ),
+        "coupon_shares_bounded": _rule(
+            "code:s discount:c",
+            "discount split by what is left of each line, largest remainder, where no kind of taxes falls below 0",
+            "{code} on the lines",
+        ),
+        "coupon_shares_all": _rule(
+            "code:s discount:c", "what is left of each line, credits included", "{code} on the lines, credits included"
+        ),
         "coupon_left": _rule(
             "code:s available:c discount:c keepRemainder:i", "available - discount if kept, else 0",
             "Left of {code} for later invoices",

@@ -13,9 +13,9 @@ from billing.rating.errors import InvalidLine
 from billing.rating.lines import Line
 from billing.rating.rating import DERIVATION_VERSION
 from billing.rating.steps import Step, steps_data
-from billing.rating.taxing import Taxed, rows_data, tax
+from billing.rating.taxing import Taxed, rows_data, split, tax
 from common.errors import Problem
-from common.money import allocate, round_ratio
+from common.money import round_ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,19 @@ class Total:
         }
 
 
-def total(lines: Sequence[Line], coupons: Sequence[Coupon] = (), *, currency: str, credit: int = 0) -> Total:
+def total(
+    lines: Sequence[Line], coupons: Sequence[Coupon] = (), *, currency: str, credit: int = 0,
+    version: int = DERIVATION_VERSION,
+) -> Total:  # fmt: skip
     """The invoice of `lines`. `credit` is money that the customer has with us: it pays, and never shrinks a tax base.
 
     A negative total (a change of plan that gives back more than it charges) stays negative, and `due` is then 0: what
-    becomes of it is decided elsewhere. Raises what `discount` and `tax` raise, and `InvalidLine` for credit below 0.
+    becomes of it is decided elsewhere. `version` is that of `discount`. Raises what `discount` and `tax` raise, and
+    `InvalidLine` for credit below 0.
     """
     if type(credit) is not int or credit < 0:
         raise InvalidLine([Problem("credit", "too_small", "Expected minor units, 0 or more.")])
-    discounted = discount(lines, coupons, currency=currency)
+    discounted = discount(lines, coupons, currency=currency, version=version)
     taxed = tax(lines, currency=currency, discounts=discounted.shares)
     steps: list[Step] = []
     net_discounts = _net_discounts(discounted, taxed, steps)
@@ -120,7 +124,7 @@ def _net_discounts(discounted: Discounted, taxed: Taxed, steps: list[Step]) -> l
         whole, divisor = sum(gross), HUNDRED + kind.all_rates
         net = round_ratio(whole * HUNDRED, divisor)
         steps.append(Step("net_discount", (whole, kind.all_rates), whole * HUNDRED, divisor, net))
-        parts = allocate(net, gross)
+        parts = split(net, gross, (HUNDRED, divisor))
         for index, part in zip(kind.indexes, parts, strict=True):
             shares[index] = part
         named = {taxed.lines[index].key: part for index, part in zip(kind.indexes, parts, strict=True) if part}

@@ -75,8 +75,7 @@ def coupons_for(
     """
     chosen = _named_coupons(tenant_id, references, path, lock=lock)
     opened = _open_redemptions(tenant_id, customer_id, chosen)
-    limited = [one for one in chosen if one.max_redemptions_per_customer is not None and one.id not in opened]
-    times = _times_of(tenant_id, customer_id, limited)
+    times = _times_of(tenant_id, customer_id, [one for one in chosen if one.id not in opened])
     applied = []
     for index, coupon in enumerate(chosen):
         place, redemption = f"{path}[{index}]", opened.get(coupon.id)

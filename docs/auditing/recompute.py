@@ -149,7 +149,7 @@ def conversion(inputs: dict[str, Any]) -> dict[str, Any]:
 # --- an invoice -----------------------------------------------------------------------------------------------------
 
 
-def take_coupons(inputs: dict[str, Any]) -> tuple[list[int], list[dict[str, Any]]]:
+def take_coupons(inputs: dict[str, Any], version: int) -> tuple[list[int], list[dict[str, Any]]]:
     """What is left of each line, and what each coupon took, in the order in which they count."""
     lines = inputs["lines"]
     left = [line["amount"] for line in lines]
@@ -165,14 +165,73 @@ def take_coupons(inputs: dict[str, Any]) -> tuple[list[int], list[dict[str, Any]
         ]
         weights = [Fraction(rest) if counts else NOTHING for rest, counts in zip(left, chosen, strict=True)]
         base = sum(rest for rest, counts in zip(left, chosen, strict=True) if counts)
-        amount = 0
+        parts = [0 for _ in lines]
         if not has_ended(coupon):
             available = coupon.get("amountLeft", coupon.get("amount"))
             wanted = available if available is not None else half_away(base * Fraction(coupon["percentage"]) / 100)
-            amount = min(wanted, base, max(0, sum(left)))
-        left = [rest - part for rest, part in zip(left, split(amount, weights), strict=True)]
-        taken.append({"code": coupon["code"], "amount": amount})
+            if version > 1 and any(line["amount"] < 0 for line in lines):
+                parts = beside_credits(lines, left, weights, wanted)
+            else:
+                parts = split(min(wanted, base, max(0, sum(left))), weights)
+        left = [rest - part for rest, part in zip(left, parts, strict=True)]
+        taken.append({"code": coupon["code"], "amount": sum(parts)})
     return left, taken
+
+
+def beside_credits(
+    lines: list[dict[str, Any]], left: list[int], weights: list[Fraction], wanted: int
+) -> list[int]:  # fmt: skip
+    """What a coupon takes where there are credits: no kind of taxes, and not the invoice, falls below 0 by it."""
+    everything = sum(left)
+    if everything < 0 or not stands(lines, left):
+        return [0 for _ in lines]
+    kinds = [json.dumps([line["taxes"], line["taxBehavior"]], sort_keys=True) for line in lines]
+    sums = {kind: sum(rest for rest, own in zip(left, kinds, strict=True) if own == kind) for kind in kinds}
+    against = any(amount < 0 for amount in sums.values())
+    if against and wanted >= everything and sum(weights, NOTHING) == sum(rest for rest in left if rest > 0):
+        return left
+    room = {
+        kind: max(0, min(amount, int(sum(w for w, own in zip(weights, kinds, strict=True) if own == kind))))
+        for kind, amount in sums.items()
+    }
+    amount = min(wanted, everything, sum(room.values()))
+
+    def rest_after(amount: int) -> list[int]:
+        return [rest - part for rest, part in zip(left, within(amount, weights, kinds, room), strict=True)]
+
+    if against and not stands(lines, rest_after(amount)):
+        low, high = 0, amount
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if stands(lines, rest_after(middle)) else (low, middle)
+        amount = low
+    return within(amount, weights, kinds, room)
+
+
+def within(amount: int, weights: list[Fraction], kinds: list[str], room: dict[str, int]) -> list[int]:
+    """By value; a kind without room for its share gets what it has room for, and the others the rest."""
+    full: set[str] = set()
+    while True:
+        found = [0 for _ in weights]
+        for kind in full:
+            own = [weight if other == kind else NOTHING for weight, other in zip(weights, kinds, strict=True)]
+            found = [one + part for one, part in zip(found, split(room[kind], own), strict=True)]
+        others = [NOTHING if kind in full else weight for weight, kind in zip(weights, kinds, strict=True)]
+        rest = split(amount - sum(room[kind] for kind in full), others)
+        more = {
+            kind
+            for kind in set(kinds) - full
+            if sum(part for part, own in zip(rest, kinds, strict=True) if own == kind) > room[kind]
+        }
+        if not more:
+            return [one + part for one, part in zip(found, rest, strict=True)]
+        full |= more
+
+
+def stands(lines: list[dict[str, Any]], left: list[int]) -> bool:
+    """Whether neither the net amount nor the total with its taxes is below 0."""
+    rows, nets = taxes(lines, left)
+    return sum(nets) >= 0 and sum(nets) + sum(row["tax"] for row in rows) >= 0
 
 
 def has_ended(coupon: dict[str, Any]) -> bool:
@@ -232,14 +291,15 @@ def net_discounts(lines: list[dict[str, Any]], shares: list[int]) -> list[int]:
             kinds.setdefault(json.dumps(line["taxes"], sort_keys=True), []).append(index)
     for indexes in kinds.values():
         gross = [Fraction(shares[index]) for index in indexes]
-        net = half_away(sum(gross, NOTHING) * 100 / (100 + all_rates(lines[indexes[0]])))
-        for index, part in zip(indexes, split(net, gross), strict=True):
+        ratio = 100 / (100 + all_rates(lines[indexes[0]]))
+        net = half_away(sum(gross, NOTHING) * ratio)
+        for index, part in zip(indexes, split(net, [one * ratio for one in gross]), strict=True):
             found[index] = part
     return found
 
 
-def discount(inputs: dict[str, Any]) -> dict[str, Any]:
-    left, taken = take_coupons(inputs)
+def discount(inputs: dict[str, Any], version: int) -> dict[str, Any]:
+    left, taken = take_coupons(inputs, version)
     shares = {line["key"]: line["amount"] - rest for line, rest in zip(inputs["lines"], left, strict=True)}
     named = {key: share for key, share in shares.items() if share}
     return {"discount": sum(shares.values()), "coupons": taken, "lines": named}
@@ -252,9 +312,9 @@ def tax(inputs: dict[str, Any]) -> dict[str, Any]:
     return {"tax": sum(row["tax"] for row in rows), "rows": rows, "nets": named}
 
 
-def total(inputs: dict[str, Any]) -> dict[str, Any]:
+def total(inputs: dict[str, Any], version: int) -> dict[str, Any]:
     lines = inputs["lines"]
-    left, taken = take_coupons(inputs)
+    left, taken = take_coupons(inputs, version)
     rows, nets = taxes(lines, left)
     discounts = net_discounts(lines, [line["amount"] - rest for line, rest in zip(lines, left, strict=True)])
     whole = sum(nets) + sum(row["tax"] for row in rows)
@@ -272,17 +332,20 @@ def total(inputs: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-RULES = {
-    "rate": rate, "commitment": commitment, "conversion": conversion, "discount": discount, "tax": tax, "total": total,
-}  # fmt: skip
+RULES = {"rate": rate, "commitment": commitment, "conversion": conversion, "tax": tax}
+RULES_WITH_COUPONS = {"discount": discount, "total": total}
+VERSIONS = (1, 2)
 
 
 def check(derivation: dict[str, Any], name: str = "") -> list[str]:
     """What does not fit, each with its place; nothing when everything does."""
-    if derivation["version"] != 1:
-        return [f"{name}version {derivation['version']} is not known here"]
-    if derivation["kind"] == "invoice":
+    version, kind = derivation["version"], derivation["kind"]
+    if version not in VERSIONS:
+        return [f"{name}version {version} is not known here"]
+    if kind == "invoice":
         found = check(derivation["total"], f"{name}total: ")
+        if derivation["total"]["version"] != version:
+            found.append(f"{name}total: version {derivation['total']['version']} is another than the invoice's")
         lines = {line["key"]: line["amount"] for line in derivation["total"]["inputs"]["lines"]}
         for one in derivation["ratings"]:
             where = f"{name}{', '.join(one['lines'])}: "
@@ -299,9 +362,10 @@ def check(derivation: dict[str, Any], name: str = "") -> list[str]:
             if sum(lines[key] for key in one["lines"]) != final["amounts"]["amount"]:
                 found.append(f"{where}the invoice has another amount than was rated")
         return found
-    if derivation["kind"] == "conversion" and derivation["inputs"]["to"] != derivation["currency"]:
+    if kind == "conversion" and derivation["inputs"]["to"] != derivation["currency"]:
         return [f"{name}currency is another than that of the conversion"]
-    computed = RULES[derivation["kind"]](derivation["inputs"])
+    inputs = derivation["inputs"]
+    computed = RULES_WITH_COUPONS[kind](inputs, version) if kind in RULES_WITH_COUPONS else RULES[kind](inputs)
     stated = derivation["amounts"]
     return [
         f"{name}{key} is {stated.get(key)}, the inputs give {computed.get(key)}"

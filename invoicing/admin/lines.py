@@ -81,7 +81,7 @@ class LineForm(forms.Form):
             before, description=description, unit_price=unit_price,
             quantity=self._read("quantity", lambda text: whole.clean(text)) or 1,
             product_id=product.id if product else None, type=ItemType.ADJUSTMENT if unit_price < 0 else before.type,
-            price_id=None, transactions=(), minimum_id=None,
+            price_id=None, plan_id=None, transactions=(), minimum_id=None,
         )  # fmt: skip
 
     def _priced(self, before: ItemRequest, price: Price) -> ItemRequest:
@@ -93,7 +93,8 @@ class LineForm(forms.Form):
         lent = before.price_id not in (None, price.id) and "description" not in self.changed_data
         description = "" if lent else data.get("description") or ""
         asked = replace(
-            before, description=description, price_id=price.id, unit_price=0, product_id=None, type=ItemType.ONE_TIME
+            before, description=description, price_id=price.id, unit_price=0, product_id=None, type=ItemType.ONE_TIME,
+            plan_id=before.plan_id if before.price_id == price.id else None,
         )  # fmt: skip
         if not counts_transactions(price):
             return replace(asked, quantity=self._read("quantity", quantity_in) or 0, transactions=())

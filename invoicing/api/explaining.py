@@ -14,7 +14,7 @@ from common.api.fields import IdField, InstantField, refuse
 from common.api.operation import operation
 from common.api.serializers import InputSerializer
 from common.prefixes import INVOICE, PRICE
-from invoicing.api.items import OF_COMPOSING, ItemInput, QuantityField
+from invoicing.api.items import OF_COMPOSING, OF_ITEMS, ItemInput, QuantityField
 from invoicing.api.serializers import MAX_ITEMS, InvoiceInput, InvoiceOutput, ItemOutput
 from invoicing.api.views import asked_items
 from invoicing.explanations import explanation, explanation_text
@@ -29,7 +29,7 @@ TEXT: Final = "text/plain"
 
 
 class UsageInput(InputSerializer):
-    """Usage of a price as it may be by then."""
+    """Usage of a price as it may be by then. One that charges for each transaction stands among the items instead."""
 
     price_id = IdField(PRICE)
     quantity = QuantityField()
@@ -124,7 +124,7 @@ class PreviewView(TenantView):
         refusals={
             404: ["not_found"],
             409: ["customer_erased"],
-            422: ["customer_mismatch", "price_inactive", *OF_COMPOSING],
+            422: ["customer_mismatch", *OF_ITEMS, *OF_COMPOSING],
         },
         description=(
             "Exactly what `POST /api/invoices` would issue at this moment, with its explanation. Nothing is written, "

@@ -19,7 +19,7 @@ from common.api.fields import (
 )
 from common.api.serializers import InputSerializer
 from common.money import MAX_AMOUNT
-from common.prefixes import PRICE, PRODUCT
+from common.prefixes import PLAN, PRICE, PRODUCT
 from invoicing.enums import ItemType
 
 MAX_COUPONS: Final = 20
@@ -30,7 +30,9 @@ OF_COMPOSING: Final = (
     "currency_mismatch", "coupon_not_started", "coupon_expired", "coupon_exhausted", "coupon_not_applicable",
     "amount_too_large", "negative_total",
 )  # fmt: skip
-"""Refusals (422) of whatever computes an invoice; what takes new items has `price_inactive` besides."""
+"""Refusals (422) of whatever computes an invoice."""
+OF_ITEMS: Final = ("price_inactive", "plan_not_active", "price_not_in_plan")
+"""Refusals (422) of what takes new items."""
 _PLACES: Final = 12
 
 
@@ -60,7 +62,8 @@ class ItemInput(InputSerializer):
     """One asked-for item: `quantity` × `unitPrice`, or what a price of the catalogue makes of a quantity.
 
     With `priceId` the description and the tax code default to those of the price and its product. A price that charges
-    for each transaction takes their amounts in `transactions`. An `adjustment` on a draft may be negative.
+    for each transaction takes their amounts in `transactions`, and no quantity. `planId` says of which plan the price
+    is, for coupons of plans. An `adjustment` on a draft may be negative.
     """
 
     description = TextField(max_length=500, required=False)
@@ -70,6 +73,7 @@ class ItemInput(InputSerializer):
         child=QuantityField(), max_length=MAX_TRANSACTIONS, min_length=1, required=False
     )
     price_id = IdField(PRICE, required=False)
+    plan_id = IdField(PLAN, required=False)
     product_id = IdField(PRODUCT, required=False)
     type = ChoiceField([str(ItemType.ONE_TIME), str(ItemType.ADJUSTMENT)], required=False)
     tax_code = TextField(max_length=64, required=False)
@@ -99,6 +103,8 @@ def _check_own_price(attrs: dict[str, Any], problems: dict[str, Any]) -> None:
             problems[field] = refuse("required", "This field is required.").detail
     if "transactions" in attrs:
         problems["transactions"] = refuse("invalid", "Only a price counts transactions.").detail
+    if "plan_id" in attrs:
+        problems["planId"] = refuse("invalid", "Only a price is one of a plan: name it in priceId.").detail
     quantity = attrs.get("quantity", 1)
     if not isinstance(quantity, int):
         problems["quantity"] = refuse("invalid", "Expected an integer where there is no price.").detail

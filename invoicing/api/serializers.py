@@ -191,6 +191,7 @@ class ItemOutput(serializers.Serializer[Any]):
     tax_code = serializers.CharField(allow_null=True)
     product_id = serializers.CharField(allow_null=True)
     price_id = serializers.CharField(allow_null=True)
+    plan_id = serializers.CharField(allow_null=True)
     type = serializers.ChoiceField(choices=ItemType.values)
     usage = NumberOutput(allow_null=True, help_text="What the price was asked for, all parts together.")
     tax_behavior = serializers.ChoiceField(

@@ -18,7 +18,7 @@ from common.clock import SystemClock
 from common.errors import DomainError
 from common.ids import encode_id
 from common.prefixes import CUSTOMER, INVOICE, PAYMENT, SUBSCRIPTION
-from invoicing.api.items import OF_COMPOSING
+from invoicing.api.items import OF_COMPOSING, OF_ITEMS
 from invoicing.api.quick import plain_request
 from invoicing.api.serializers import (
     InvoiceChange,
@@ -102,7 +102,7 @@ class InvoicesView(HotView):
         refusals={
             404: ["not_found"],
             409: ["customer_erased"],
-            422: ["customer_mismatch", "price_inactive", *OF_COMPOSING],
+            422: ["customer_mismatch", *OF_ITEMS, *OF_COMPOSING],
         },
         description=(
             "Issued at once with the next number, unless `draft` is true. Then credit that the customer has in this "
@@ -141,7 +141,7 @@ class InvoiceView(TenantView):
         answers={200: InvoiceOutput},
         body=InvoiceChange,
         partial=True,
-        refusals={404: ["not_found"], 409: ["invoice_not_draft"], 422: ["price_inactive", *OF_COMPOSING]},
+        refusals={404: ["not_found"], 409: ["invoice_not_draft"], 422: [*OF_ITEMS, *OF_COMPOSING]},
     )
     def patch(self, call: Call, id: str) -> Answer:  # noqa: A002
         """Change a draft, or the metadata of any invoice."""

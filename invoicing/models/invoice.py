@@ -198,6 +198,7 @@ class InvoiceItem(TenantOwned):
     usage = models.JSONField(null=True)  # what a price was asked for, as decimal strings; null where nothing is counted
     inclusive = models.BooleanField(default=False, db_default=False)  # the unit price contains the tax
     exchange = models.JSONField(null=True)  # {currency, amount, rate, date, source} of a price in another currency
+    plan = models.ForeignKey("billing.Plan", on_delete=models.PROTECT, null=True, db_constraint=False, db_index=False)
 
     class Meta:
         constraints = [
@@ -205,13 +206,18 @@ class InvoiceItem(TenantOwned):
             TenantForeignKey(field="invoice", name="item_invoice"),
             TenantForeignKey(field="product", name="item_product"),
             TenantForeignKey(field="price", name="item_price"),
+            TenantForeignKey(field="plan", name="item_plan"),
             # Issuing writes no trail per line: the document says what they are. What a draft loses is recorded.
             Audited(name="item_audit", entity="invoiceItem", ignored=(), events="UPDATE OR DELETE"),
             models.UniqueConstraint(fields=["tenant", "invoice", "position"], name="item_position_unique"),
             models.CheckConstraint(name="item_type_known", condition=Q(type__in=ItemType.values)),
+            models.CheckConstraint(
+                name="item_plan_of_a_price", condition=Q(plan__isnull=True) | Q(price__isnull=False)
+            ),
         ]
         indexes = [
             models.Index(fields=["tenant", "product"], name="item_by_product", condition=Q(product__isnull=False)),
+            models.Index(fields=["tenant", "plan"], name="item_by_plan", condition=Q(plan__isnull=False)),
         ]
 
     def __str__(self) -> str:

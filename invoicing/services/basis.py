@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from billing.errors import PriceInactive
+from billing.errors import PlanNotActive, PriceInactive, PriceNotInPlan
 from billing.exchange import exchange_rates
 from billing.models import Customer, Product
-from billing.selectors import hold_prices, prices
+from billing.selectors import hold_prices, prices, prices_in_force
 from billing.services.coupon_use import Applied, coupons_for
 from billing.tax_selectors import taxation_of
 from common.errors import NotFound, Problem
@@ -36,17 +36,27 @@ class Asked:
 ANYBODY: Final = Asked()
 
 
+@dataclass(slots=True)
+class NamedPlans:
+    """Plans that items name and that will not do: unknown, not sold at the time, or without the price of the item."""
+
+    missing: list[Problem] = field(default_factory=list)
+    inactive: list[str] = field(default_factory=list)
+    without: list[str] = field(default_factory=list)
+
+
 def read_basis(
     *, tenant_id: UUID, customer: Customer, settings: TenantSettings, request: InvoiceRequest, currency: str,
     at: dt.datetime, asked: Asked = ANYBODY, known: bool = True,
 ) -> tuple[Basis, list[Applied]]:  # fmt: skip
     """What `compose` needs for this request at `at`, and the coupons as rows, for `use_coupons`.
 
-    `known` says whether the customer exists. Raises `NotFound` for products, prices and coupons that this tenant does
-    not have, `PriceInactive`, and what `coupons_for` raises, each with the paths of the fields.
+    `known` says whether the customer exists. Raises `NotFound` for products, prices, plans and coupons that this
+    tenant does not have, `PriceInactive`, `PlanNotActive`, `PriceNotInPlan`, and what `coupons_for` raises, each with
+    the paths of the fields.
     """
     require_products(tenant_id=tenant_id, request=request)
-    prices_ = _prices_of(tenant_id, request, hold=asked.lock)
+    prices_ = _prices_of(tenant_id, request, at, hold=asked.lock)
     applied: list[Applied] = []
     if request.coupons:
         applied = coupons_for(
@@ -97,8 +107,11 @@ def refuse_unknown(problems: list[Problem]) -> None:
         raise error
 
 
-def _prices_of(tenant_id: UUID, request: InvoiceRequest, *, hold: bool) -> dict[UUID, CataloguePrice]:
-    """The named prices. With `hold` none of them says anything else before the invoice has marked it as used."""
+def _prices_of(tenant_id: UUID, request: InvoiceRequest, at: dt.datetime, *, hold: bool) -> dict[UUID, CataloguePrice]:
+    """The named prices, each one of the plan that is named beside it.
+
+    With `hold` none of them says anything else before the invoice has marked it as used.
+    """
     wanted = {item.price_id for item in request.items if item.price_id is not None}
     if not wanted:
         return {}
@@ -115,10 +128,33 @@ def _prices_of(tenant_id: UUID, request: InvoiceRequest, *, hold: bool) -> dict[
             missing.append(Problem(path, "not_found", "This price does not exist."))
         elif not (row.active and row.product.active) and item.id is None:  # what stands on a draft already may stay
             inactive.append(path)
-    refuse_unknown(missing)
+    plans = _plans_of(tenant_id, request, at)
+    refuse_unknown([*missing, *plans.missing])
     if inactive:
         raise PriceInactive(inactive[:100])
+    if plans.inactive:
+        raise PlanNotActive(plans.inactive[:100])
+    if plans.without:
+        raise PriceNotInPlan(plans.without[:100])
     return {
         row.id: CataloguePrice(row.id, row.rated, row.product_id, row.product.name, row.tax_code)
         for row in rows.values()
     }  # fmt: skip
+
+
+def _plans_of(tenant_id: UUID, request: InvoiceRequest, at: dt.datetime) -> NamedPlans:
+    """What is wrong with the plans that items name. What stands on a draft already may stay, as with prices."""
+    found = NamedPlans()
+    asked = [(index, item) for index, item in enumerate(request.items) if item.plan_id is not None and item.id is None]
+    if not asked:
+        return found
+    charged = prices_in_force(tenant_id=tenant_id, plan_ids={item.plan_id for _, item in asked if item.plan_id}, at=at)
+    for index, item in asked:
+        path = f"{item.path(index)}.planId"
+        if item.plan_id not in charged:
+            found.missing.append(Problem(path, "not_found", "This plan does not exist."))
+        elif (prices_ := charged[item.plan_id]) is None:
+            found.inactive.append(path)
+        elif item.price_id not in prices_:
+            found.without.append(path)
+    return found

@@ -115,10 +115,10 @@ def _asked(item: Item) -> ItemRequest:
             plain, unit_price=int(item.unit_price), quantity=int(item.quantity), product_id=item.product_id,
             type=item.type,
         )  # fmt: skip
-    usage = [Decimal(part) for part in item.usage or ()]
-    if len(usage) == 1:
-        return replace(plain, price_id=item.price_id, quantity=usage[0])
-    return replace(plain, price_id=item.price_id, transactions=usage)
+    # Parts of a usage: a quantity is the only one, and a price that counts transactions may have but one, too.
+    return replace(
+        plain, price_id=item.price_id, plan_id=item.plan_id, transactions=[Decimal(part) for part in item.usage or ()]
+    )  # fmt: skip
 
 
 def insert_derivation(invoice: Invoice, content: Content) -> None:

@@ -14,6 +14,8 @@ import orjson
 
 from billing.rating.derivation import replay
 from common.errors import InvalidRequest
+from common.ids import encode_id
+from common.prefixes import PLAN
 from invoicing.content import Content, Item, number_out
 from invoicing.derivations import derivation_of, line_amount
 from invoicing.enums import InvoiceStatus
@@ -185,6 +187,7 @@ def _of_item(
             [[one["label"], str(one["rate"]), one["category"]] for one in item.taxes],
             [[one["label"], _basis_points(one["rate"]), one["category"]] for one in line["taxes"]],
         ),
+        "planId": (None if item.plan_id is None else encode_id(PLAN, item.plan_id), line.get("planId")),
         "taxBehavior": ("inclusive" if item.inclusive else "exclusive", line["taxBehavior"]),
         "usage": (None if item.usage is None else list(item.usage), None if usage is None else list(usage)),
     }

@@ -191,6 +191,26 @@ def test_the_limit_of_each_customer_counts_what_was_not_returned(scope: Tenant) 
     assert refused(CouponExhausted, lambda: applied_to(scope, ada, one.code)) == ["coupons[0]"]
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [{}, {"duration": "repeating", "duration_periods": 1}, {"amount": 500}, {"amount": 500, "keep_remainder": True}],
+    ids=["once", "repeating", "an amount", "a kept amount"],
+)
+@pytest.mark.parametrize("beforehand", [True, False])
+def test_a_customer_has_a_coupon_once_unless_it_says_how_often(scope: Tenant, terms: Any, beforehand: bool) -> None:
+    one, ada = coupon(scope, **terms), customer(scope)
+    if beforehand:
+        redeemed(scope, one.code, ada)
+    invoice_id, _ = invoice(scope, ada, one.code)
+    for lock in (True, False):
+        assert refused(CouponExhausted, partial(applied_to, scope, ada, one.code, lock=lock)) == ["coupons[0]"]
+    assert refused(CouponExhausted, lambda: redeemed(scope, one.code, ada)) == []
+    assert len(redemptions(one)) == times(one) == 1
+    assert invoice(scope, customer(scope), one.code)[1] != [0]
+    void(scope, invoice_id)
+    assert invoice(scope, ada, one.code)[1] != [0]
+
+
 def test_without_a_customer_only_the_limits_of_all_count(scope: Tenant) -> None:
     one = coupon(scope, max_redemptions=1, max_redemptions_per_customer=1)
     assert len(applied_to(scope, None, one.code, lock=False)) == 1
@@ -325,7 +345,7 @@ def test_each_coupon_of_a_void_invoice_comes_back(scope: Tenant) -> None:
 
 
 def test_of_two_open_redemptions_the_older_is_continued(scope: Tenant) -> None:
-    one, ada = coupon(scope), customer(scope)
+    one, ada = coupon(scope, max_redemptions_per_customer=2), customer(scope)
     first = redeemed(scope, one.code, ada)
     invoice_id, _ = invoice(scope, ada, one.code)
     second = redeemed(scope, one.code, ada, AT + dt.timedelta(days=1))

@@ -102,6 +102,15 @@ def test_invoices_of_a_customer_share_one_redemption(tenant: Tenant, made: Any, 
         assert (row.periods_used, row.ended_at, times(one)) == (3, AT, 1)
 
 
+def test_a_customer_uses_a_coupon_once_however_many_invoices_name_it(
+    tenant: Tenant, made: Any, invoiced: Any, at_once: Any
+) -> None:
+    one, [ada] = made(1)
+    assert outcomes(at_once(*[invoiced(ada, one.code)] * 5)) == {"done": 1, "coupon_exhausted": 4}
+    with tenant_scope(tenant.id):
+        assert (times(one), CouponUse.objects.count()) == (1, 1)
+
+
 def test_a_kept_amount_is_never_taken_twice(tenant: Tenant, made: Any, invoiced: Any, at_once: Any) -> None:
     one, [ada] = made(1, amount=1000, keep_remainder=True, max_redemptions=1)
     results = at_once(*[invoiced(ada, one.code, amount=300)] * 6)
@@ -140,7 +149,8 @@ def test_an_invoice_gives_back_once_however_often_it_is_asked(tenant: Tenant, ma
 def test_the_check_decides_where_nobody_locked(tenant: Tenant, made: Any, at_once: Any) -> None:
     """Rows that are inserted past the services, as any other program could."""
     one, customers = made(5, max_redemptions=1)
-    each, [ada] = made(1, max_redemptions_per_customer=1)
+    each, [ada] = made(1, max_redemptions_per_customer=2)
+    silent, _ = made(0)
 
     def insert(of: Coupon, customer_id: UUID) -> Callable[[], Any]:
         def run() -> None:
@@ -152,6 +162,8 @@ def test_the_check_decides_where_nobody_locked(tenant: Tenant, made: Any, at_onc
     found = outcomes(at_once(*[insert(one, customer_id) for customer_id in customers]))
     assert found == {"done": 1, "coupon_redeemed_within_limit": 4}
     found = outcomes(at_once(*[insert(each, ada)] * 5))
+    assert found == {"done": 2, "redemption_limit_of_customer": 3}
+    found = outcomes(at_once(*[insert(silent, ada)] * 5))
     assert found == {"done": 1, "redemption_limit_of_customer": 4}
 
 

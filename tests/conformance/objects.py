@@ -274,8 +274,14 @@ FACTORIES: Mapping[str, tuple[Callable[[Owner], str], ...]] = {
 PARTS: Mapping[str, str] = {"version": "1"}
 # Bodies that pass the validation where the smallest one that the schema allows does not: fields depend on each other.
 # Fields of which a body has one: a test that sets one of them takes the others out.
-INSTEAD: dict[tuple[str, ...], frozenset[str]] = {("items", "[]", "priceId"): frozenset({"unitPrice"})}
+INSTEAD: dict[tuple[str, ...], frozenset[str]] = {
+    ("items", "[]", field): frozenset({"unitPrice"}) for field in ("priceId", "planId")
+}
 """What an element of a list does not say when it has this field."""
+BESIDE: dict[tuple[str, ...], dict[str, str]] = {
+    ("items", "[]", "planId"): {"priceId": encode_id(prefixes.PRICE, new_id())}
+}
+"""What an element of a list says when it has this field. The price does not exist either, and both are named."""
 ALTERNATIVES: Mapping[str, frozenset[str]] = {"POST /api/grants": frozenset({"customerId", "accountId"})}
 
 BODIES: Mapping[str, dict[str, Any]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.clients import Api
 from tests.conformance.contract import Route, body_schema, documented_routes, resolved
 from tests.conformance.objects import (
     ALTERNATIVES,
+    BESIDE,
     BODIES,
     FACTORIES,
     INSTEAD,
@@ -126,11 +127,12 @@ def valid_body(route: Route) -> Any:
 
 
 def with_value(
-    body: Any, path: tuple[str, ...], value: str, schema: dict[str, Any], without: frozenset[str] = frozenset()
-) -> Any:
+    body: Any, path: tuple[str, ...], value: str, schema: dict[str, Any], without: frozenset[str] = frozenset(),
+    beside: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
     """`body` with `value` in the field at `path`; what stands around the field is made as small as it may be.
 
-    `without` are the fields that an element of a list must not have then.
+    `without` are the fields that an element of a list must not have then, `beside` those that it must have.
     """
     if not path:
         return value
@@ -140,11 +142,11 @@ def with_value(
     head, rest = path[0], path[1:]
     if head == ITEM:
         first = body[0] if body else smallest(schema["items"])
-        if without:
-            first = {name: one for name, one in first.items() if name not in without}
+        if without or beside:
+            first = {name: one for name, one in first.items() if name not in without} | dict(beside or {})
         return [with_value(first, rest, value, schema["items"]), *(body or [])[1:]]
     body = smallest(schema) if body is None else body
-    return body | {head: with_value(body.get(head), rest, value, schema["properties"][head], without)}
+    return body | {head: with_value(body.get(head), rest, value, schema["properties"][head], without, beside)}
 
 
 def request(owner: Owner, route: Route, identity: str, body: Any, *, key: bool) -> tuple[int, Any]:
@@ -212,7 +214,10 @@ def test_an_id_in_a_body_of_another_tenant_does_not_exist(field: Field, caller: 
     assert schema is not None
 
     def ask(identity: str) -> tuple[int, Any]:
-        body = with_value(valid_body(route), field.path, identity, schema, INSTEAD.get(field.path, frozenset()))
+        body = with_value(
+            valid_body(route), field.path, identity, schema, INSTEAD.get(field.path, frozenset()),
+            BESIDE.get(field.path),
+        )  # fmt: skip
         others = ALTERNATIVES.get(str(route), frozenset()) - {field.path[0]}
         if others:
             body = {name: value for name, value in body.items() if name not in others}

@@ -198,6 +198,19 @@ def test_a_minimum_follows_the_line_before_it_and_keeps_its_id(
     assert (plain.id, plain.total, plain.price_id, plain.usage) == (before[0].id, 800, None, None)
 
 
+def test_a_line_keeps_the_plan_of_its_price_until_it_has_another(
+    invoices: Invoices, catalogue: Catalogue, browser: Client
+) -> None:
+    fee, desks = a_price(catalogue), a_price(catalogue, "Desks")
+    pro = catalogue.plan(prices=[fee["id"]])
+    catalogue.publish(pro)
+    draft = invoices.draft(items=[{"priceId": fee["id"], "planId": pro["id"]}])
+    for changed, expected in ((row(0, quantity="2"), pro["id"]), (row(0, price=desks["id"]), None)):
+        answer = press(browser, button(draft, "edit"), **changed)
+        assert "The draft has been changed." in text_of(answer)
+        assert [item["planId"] for item in invoices.get(draft)["items"]] == [expected]
+
+
 def test_a_line_may_change_to_a_price_and_an_adjustment_is_none_any_more(
     invoices: Invoices, catalogue: Catalogue, browser: Client
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,6 +21,18 @@ VOLUME = {"model": "volume", "tiers": [{"upTo": 10, "unitAmount": 10}, {"upTo": 
 SETUP = {"description": "Setup", "unitPrice": 33, "quantity": 2}
 
 
+@pytest.fixture
+def catalogue_feature(invoices: Any) -> Callable[[], str]:
+    """Makes a metered feature; a price of it is metered."""
+
+    def make() -> str:
+        made = invoices.api.post("/api/features", {"key": "calls", "name": "Calls", "type": "metered"})
+        assert made.status_code == 201, made.json()
+        return str(made.json()["id"])
+
+    return make
+
+
 def explain(invoices: Any, made: Any, **headers: Any) -> Any:
     """The answer of the explanation."""
     return invoices.api.get(f"/api/invoices/{made['id']}/explain", **headers)
@@ -34,7 +47,7 @@ def test_lines_discounts_taxes_and_totals_are_told_with_every_rounding(invoices,
         ]
     )
     told = explain(invoices, made).json()
-    assert (told["invoiceId"], told["engineVersion"]) == (made["id"], 1)
+    assert (told["invoiceId"], told["engineVersion"]) == (made["id"], 2)
     first, second = told["lines"]
     assert [step["rule"] for step in first["steps"]] == ["volume_tier", "rounding"]
     assert (first["steps"][-1]["exact"], first["steps"][-1]["rounded"]) == ("52.5", 53)
@@ -74,6 +87,34 @@ def test_what_a_minimum_adds_is_a_line_of_its_own(invoices, price):
     text = explain(invoices, made, Accept="text/plain").content.decode()
     assert "Of this to reach the minimum: 9.85 EUR\nOn this line: 0.15 EUR\n" in text
     assert "What the minimum adds: 9.85 EUR" in text
+
+
+@pytest.mark.parametrize("metered", [True, False])
+def test_a_minimum_is_explained_by_its_own_steps_and_the_price_by_all(invoices, price, catalogue_feature, metered):
+    more = {"featureId": catalogue_feature()} if metered else {}
+    made = invoices.make(items=[{"priceId": price(unitAmount=3, minimumSpend=1_000, **more), "quantity": 5}, SETUP])
+    used, minimum, setup = explain(invoices, made).json()["lines"]
+    rules = [[step["rule"] for step in line["steps"]] for line in (used, minimum, setup)]
+    of_minimum = ["minimum_share", "minimum"] if metered else ["minimum_spend"]
+    assert rules[1:] == [of_minimum, ["given"]]
+    assert set(of_minimum) < set(rules[0])
+
+
+def test_the_text_counts_one_as_one_and_names_the_lines_of_shares(invoices, settings_of, price):
+    settings_of(taxRate=1900)
+    coupon = {"code": "TEN", "name": "Ten", "type": "percentage", "percentage": 10, "duration": "forever"}
+    assert invoices.api.post("/api/coupons", coupon).status_code == 201
+    one = invoices.make(items=[{**SETUP, "quantity": 1}], coupons=["TEN"])
+    text = explain(invoices, one, Accept="text/plain").content.decode()
+    assert "\n       Line 1, Setup: 0.03 EUR\n" in text
+    for said in ("Net amount of 1 line = ", "Discount of 1 coupon = ", "Tax of 1 rate = "):
+        assert said in text
+    inclusive = price(unitAmount=119, taxBehavior="inclusive")
+    two = invoices.make(items=[{"priceId": inclusive, "description": "Book"}, SETUP], coupons=["TEN"])
+    text = explain(invoices, two, Accept="text/plain").content.decode()
+    assert "Net amounts of the lines = 0.90 EUR\n       Line 1, Book: 0.90 EUR\n" in text
+    assert "       Line 2, Setup: 0.07 EUR\n" in text
+    assert "Net amount of 2 lines = " in text
 
 
 def test_the_text_does_not_ask_for_what_credit_has_paid(invoices):

@@ -31,7 +31,7 @@ ITEM_CONTENT = {
     "quantity": "quantity + 1", "unit_price": "unit_price + 1", "total": "total + 1", "discount": "discount + 1",
     "tax_rate": "tax_rate + 1", "taxes": "'[]'", "tax_code": "'x'", "product_id": "gen_random_uuid()",
     "price_id": "gen_random_uuid()", "period_start": "now()", "period_end": "now()", "metadata": "'{}'",
-    "usage": "'[]'", "inclusive": "true", "exchange": "'{}'",
+    "usage": "'[]'", "inclusive": "true", "exchange": "'{}'", "plan_id": "gen_random_uuid()",
 }  # fmt: skip
 BUYER = ("user_id", "name", "email", "address", "vat_id", "locale", "notes", "payment_instructions")
 

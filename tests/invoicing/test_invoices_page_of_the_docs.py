@@ -22,7 +22,7 @@ def test_the_requests_of_the_page_give_its_answers(api: Api) -> None:
     assert len(found) >= 10
     for method, path, sent, status, name, total in found:
         for one, identity in known.items():
-            sent = sent.replace(f'"{{{one}}}"', f'"{identity}"')
+            path, sent = (text.replace(f"{{{one}}}", identity) for text in (path, sent))
         answer = api.request(method, path, json.loads(sent))
         body = answer.json()
         assert answer.status_code == int(status), (path, body)

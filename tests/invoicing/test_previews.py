@@ -33,6 +33,11 @@ MODELS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def usage_of(model: str, quantity: Any) -> dict[str, Any]:
+    """A quantity, or one transaction of so much, as the model takes it."""
+    return {"transactions": [quantity]} if "percentage" in model else {"quantity": quantity}
+
+
 def preview(invoices, **fields: Any) -> Any:
     """The answer of a preview."""
     return invoices.api.post("/api/invoices/preview", {"userId": "user-1", **fields})
@@ -57,7 +62,8 @@ def test_a_price_of_each_model_is_previewed_and_issued_to_the_same_cents(invoice
     settings_of(taxRate=1900)
     invoices.api.post("/api/customers", {"externalId": "user-1"})
     items = [
-        {"priceId": price(**MODELS[model]), "quantity": quantity}, {"description": "Setup", "unitPrice": 9_999},
+        {"priceId": price(**MODELS[model]), **usage_of(model, quantity)},
+        {"description": "Setup", "unitPrice": 9_999},
     ]  # fmt: skip
     expected = preview(invoices, items=items)
     assert expected.status_code == 200, expected.json()

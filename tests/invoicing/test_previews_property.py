@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from invoicing.services.verifying_amounts import verify_amounts
 from tenants.scope import tenant_scope
-from tests.invoicing.test_previews import MODELS, comparable, explained
+from tests.invoicing.test_previews import MODELS, comparable, explained, usage_of
 
 PLACES = ("DE", "FR", "CH", None)
 QUANTITIES = st.integers(0, 2_000) | st.decimals(0, 2_000, places=3).map(str)
@@ -46,9 +46,11 @@ def test_the_invoice_is_what_its_preview_said(invoices, settings_of, price):
     for place in PLACES:
         address = {"line1": "1", "city": "C", "country": place} if place else None
         invoices.api.post("/api/customers", {"externalId": f"of {place}", "address": address})
-    priced = st.fixed_dictionaries(
-        {"priceId": st.sampled_from(prices), "quantity": QUANTITIES}, optional={"taxCode": st.just("books")}
-    )
+    model_of = dict(zip(prices, [*MODELS, "in dollars"], strict=True))
+    priced = st.builds(
+        lambda price_id, quantity, more: {"priceId": price_id, **usage_of(model_of[price_id], quantity), **more},
+        st.sampled_from(prices), QUANTITIES, st.sampled_from([{}, {"taxCode": "books"}]),
+    )  # fmt: skip
     own = st.fixed_dictionaries(
         {"description": st.just("Work"), "unitPrice": st.integers(0, 10**6), "quantity": st.integers(1, 99)},
         optional={"taxCode": st.just("books")},

@@ -257,6 +257,24 @@ def test_an_adjustment_takes_off_on_drafts_only(invoices):
     proven(invoices)
 
 
+@pytest.mark.parametrize(("of_charge", "of_credit"), [("standard", "books"), ("books", "standard")])
+def test_a_coupon_larger_than_charges_less_a_credit_at_another_rate_leaves_nothing(
+    invoices, german, coupon, of_charge, of_credit
+):  # fmt: skip
+    invoices.api.post("/api/customers", {"externalId": "user-1", "address": BERLIN})
+    goodwill = {"description": "Goodwill", "unitPrice": -4_000, "type": "adjustment", "taxCode": of_credit}
+    large = coupon("LARGE", type="amount", amount=50_000, currency="EUR", keepRemainder=True)
+    draft = invoices.draft(items=[{**SETUP, "taxCode": of_charge}, goodwill], coupons=[large])
+    answer = invoices.act(draft, "finalise")
+    assert answer.status_code == 200, answer.json()
+    issued = answer.json()
+    assert (issued["total"], issued["tax"], issued["status"]) == (0, 0, "paid")
+    assert (issued["subtotal"], issued["discount"], issued["coupons"][0]["amount"]) == (6_000, 6_000, 6_000)
+    assert [(row["taxable"], row["tax"]) for row in issued["taxBreakdown"]] == [(0, 0), (0, 0)]
+    assert invoices.make(items=[{**SETUP, "unitPrice": 50_000}], coupons=[large])["discount"] == 44_000
+    proven(invoices)
+
+
 def test_what_cannot_be_priced_is_named(invoices, price):
     gone, known = encode_id(PRICE, new_id()), price(unitAmount=5)
     cases = {
@@ -303,6 +321,36 @@ def test_transactions_are_charged_one_by_one(invoices, price):
     assert invoices.patch(draft, {"skipTax": True}).json()["total"] == 1_440
     (item,) = invoices.act(draft, "finalise").json()["items"]
     assert (item["total"], item["usage"]) == (1_440, "94033.3")
+    proven(invoices)
+
+
+@pytest.mark.parametrize("quantity", [{}, {"quantity": 1}, {"quantity": "90000"}], ids=["none", "one", "an amount"])
+@pytest.mark.parametrize(
+    "terms",
+    [{"model": "percentage", "rate": "1.5"}, {"model": "graduated_percentage", "tiers": [{"upTo": None, "rate": 2}]}],
+    ids=lambda terms: terms["model"],
+)
+def test_a_price_that_charges_for_transactions_takes_no_quantity(invoices, price, terms, quantity):
+    asked = {"userId": "u", "items": [SETUP, {"priceId": price(**terms), **quantity}]}
+    for path, more in (("", {}), ("", {"draft": True}), ("/preview", {})):
+        answer = invoices.api.post(f"/api/invoices{path}", {**asked, **more})
+        assert refusal(answer) == (400, "validation_error", "items[1].transactions")
+    with tenant_scope(invoices.tenant.id):
+        assert not Invoice.objects.exists()
+
+
+def test_usage_of_a_price_that_charges_for_transactions_stands_among_the_items(invoices, price):
+    usage = [{"priceId": price(model="percentage", rate="1.5"), "quantity": 90_000}]
+    answer = invoices.api.post("/api/invoices/preview", {"userId": "u", "usage": usage})
+    assert refusal(answer) == (400, "validation_error", "usage[0].quantity")
+
+
+def test_a_draft_keeps_its_one_transaction(invoices, price):
+    fee = price(model="percentage", rate="1.5", fixedAmount=10)
+    draft = invoices.draft(items=[{"priceId": fee, "transactions": [90_000]}])
+    changed = invoices.api.patch(f"/api/invoices/{draft['id']}", {"skipTax": True}).json()
+    assert (changed["total"], changed["items"][0]["usage"]) == (1_360, 90_000)
+    assert invoices.act(draft, "finalise").json()["total"] == 1_360
     proven(invoices)
 
 

@@ -145,11 +145,29 @@ def test_a_line_of_the_invoice_must_come_to_what_was_rated():
     assert [problem.path for problem in refused.value.details] == ["ratings[0]"]
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", True, None, 1.0])
+@pytest.mark.parametrize("version", [0, 3, "1", True, None, 1.0])
 def test_another_version_is_refused(version: Any):
     with pytest.raises(InvalidDerivation) as refused:
         replay({**rated().derivation, "version": version})
     assert [(problem.path, problem.code) for problem in refused.value.details] == [("version", "invalid_choice")]
+
+
+def test_an_invoice_of_the_first_version_keeps_its_rule():
+    """There a coupon beside a credit at another rate was bounded by the sum before tax, and tax was left."""
+    first = json.loads((Path(__file__).parent / "version_1.json").read_text())
+    assert replay(first).differences == []
+    assert replay(first).computed == first
+    assert problems_of(first) == []
+    assert explain_text(first).endswith("Total: 6.33 EUR\n")
+
+
+@pytest.mark.parametrize("place", [("version",), ("total", "version")])
+def test_an_invoice_and_its_total_are_of_one_version(place: tuple[str, ...]):
+    found = as_read(invoice_derivation(*invoice()))
+    parent = found["total"] if len(place) > 1 else found
+    parent["version"] = 1
+    assert [one.path for one in replay(found).differences] == ["total.version"]
+    assert problems_of(found)
 
 
 def test_a_refused_input_is_named_with_its_path():
@@ -240,6 +258,20 @@ def test_the_text_names_each_tier_and_the_rounding():
         "Amount: 5.00 EUR\n"
         "Of this to reach the minimum: 3.24 EUR\n"
     )
+
+
+def test_the_text_names_what_shares_are_of():
+    """Lines by their keys, or by their numbers; parts of a tax are none."""
+    taxes = [[VAT], [VAT, {"label": "Local", "rate": 1}]]
+    lines = [
+        {"key": key, "amount": 11900, "taxBehavior": "inclusive", "taxes": of}
+        for key, of in zip(("1", "Book"), taxes, strict=True)
+    ]
+    text = explain_text(total(lines_from(lines), currency="EUR").derivation)
+    assert "       Part 1: 19.00 EUR\n       Part 2: 18.84 EUR\n" in text
+    assert "       Line 1: 100.00 EUR\n" in text
+    assert "       Book: 99.17 EUR\n" in text
+    assert "VAT 19 % contained, 2 parts = " in text
 
 
 def test_the_text_of_an_invoice_ends_with_what_is_to_be_paid():

@@ -20,8 +20,8 @@ from tests.conformance.arithmetic import value_of
 
 # What a formula can only say in words, because it reads other steps or the lines.
 IN_WORDS = {
-    "usage", "sum", "rounding", "coupon_shares", "coupon_left", "tax_inclusive_sum", "tax_split", "net_shares",
-    "net_discount_shares", "subtotal", "discount", "tax",
+    "usage", "sum", "rounding", "coupon_shares", "coupon_shares_bounded", "coupon_shares_all", "coupon_left",
+    "tax_inclusive_sum", "tax_split", "net_shares", "net_discount_shares", "subtotal", "discount", "tax",
 }  # fmt: skip
 
 

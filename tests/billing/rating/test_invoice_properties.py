@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from billing.rating.coupons import coupon_data, coupon_from
@@ -27,15 +27,55 @@ def test_the_parts_of_an_invoice_sum_to_the_whole(given_lines: Any, given_coupon
     shares = found.discounted.shares
     left = [line.amount - share for line, share in zip(read, shares, strict=True)]
     assert sum(shares) == sum(one.amount for one in found.discounted.taken)
-    assert all(0 <= share <= max(0, line.amount) for line, share in zip(read, shares, strict=True))
+    assert all(min(0, line.amount) <= share <= max(0, line.amount) for line, share in zip(read, shares, strict=True))
+    assert all(share >= 0 for share in shares) or not any(left), "a credit loses only where nothing is left"
     assert found.total == found.subtotal - found.discount + found.tax
     assert sum(found.taxed.nets) == found.subtotal - found.discount
     assert sum(left) >= min(0, sum(line.amount for line in read)), "coupons alone make nothing negative"
-    assert all(0 <= net <= share for net, share in zip(found.net_discounts, shares, strict=True))
+    assert all(
+        min(0, share) <= net <= max(0, share) for net, share in zip(found.net_discounts, shares, strict=True)
+    )  # fmt: skip
     assert found.due + found.credit_used == max(0, found.total)
     for derivation in (found.discounted.derivation, found.taxed.derivation, found.derivation):
         assert replay(derivation).matches
         assert problems_of(derivation) == []
+
+
+@settings(max_examples=300)
+@given(lines(least=-2000), several_coupons)
+def test_a_coupon_makes_no_invoice_negative(given_lines: Any, given_coupons: Any):
+    read = lines_from(given_lines)
+    before = total(read, currency="EUR")
+    after = total(read, [coupon_from(one) for one in given_coupons], currency="EUR")
+    assert min(0, before.total) <= after.total
+    assert min(0, before.subtotal) <= after.subtotal - after.discount
+    assert all(one.amount >= 0 for one in after.discounted.taken)
+    if before.subtotal >= 0:
+        assert after.discount >= 0
+
+
+@settings(max_examples=300)
+@given(lines(least=-LARGEST), several_coupons)
+def test_a_coupon_that_is_larger_than_the_invoice_leaves_neither_a_total_nor_tax(given_lines: Any, others: Any):
+    """Whatever the rates of charges and credits, and whatever other coupons have left of them."""
+    read = lines_from(given_lines)
+    before = total(read, currency="EUR")
+    assume(sum(line.amount for line in read) >= 0 <= min(before.total, before.subtotal))
+    larger = {"code": "ALL", "type": "amount", "amount": 10**17, "currency": "EUR", "stackingOrder": 9}
+    after = total(read, [coupon_from(one) for one in (*others, larger)], currency="EUR")
+    assert (after.total, after.tax, after.subtotal) == (0, 0, after.discount)
+    assert [(row.taxable, row.tax) for row in after.taxed.rows] == [(0, 0) for _ in after.taxed.rows]
+
+
+@given(lines(least=-2000), st.lists(st.integers(1, 4000), min_size=2, max_size=2))
+def test_of_a_larger_amount_no_more_is_left_to_pay(given_lines: Any, amounts: list[int]):
+    """But for a cent of each line and rate, by which shares and taxes are rounded."""
+    read = lines_from(given_lines)
+    data = {"code": "C", "type": "amount", "currency": "EUR"}
+    less, more = (
+        total(read, [coupon_from({**data, "amount": amount})], currency="EUR").total for amount in sorted(amounts)
+    )
+    assert more <= less + 2 * len(read)
 
 
 @given(lines(least=-2000, behaviors=("inclusive",)), several_coupons)
