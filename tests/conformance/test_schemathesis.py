@@ -202,7 +202,7 @@ def test_answers_are_those_of_the_document(case: Case[Any], owner: Owner):
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @document.parametrize()
-@settings(SETTINGS, max_examples=150)
+@settings(SETTINGS, max_examples=100)
 def test_answers_are_those_of_the_document_at_length(case: Case[Any], owner: Owner):
     explore(case, owner)
 
