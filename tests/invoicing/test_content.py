@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +19,7 @@ from common.ids import new_id
 from common.money import MAX_AMOUNT
 from invoicing.basis import Terms, plain_basis
 from invoicing.composition import compose, due_date, issue_year
-from invoicing.content import Buyer, Content, Item, number_out, plain
+from invoicing.content import Buyer, Content, Item, number_out, plain, usage_total
 from invoicing.enums import ItemType
 from invoicing.errors import AmountTooLarge
 from invoicing.representations import State, invoice_body
@@ -199,6 +200,41 @@ def test_every_value_of_a_tax_row_is_in_the_digest(name):
         assert replace(content, items=[item, content.items[1]]).digest(b"") != content.digest(b"")
 
 
+@pytest.mark.parametrize("name", ["couponId", "code", "name", "amount"])
+def test_every_value_of_a_coupon_is_in_the_digest(name):
+    content = full_content()
+    (coupon,) = content.coupons
+    changed = replace(content, coupons=[{**coupon, name: another(coupon[name])}])
+    assert changed.digest(b"") != content.digest(b"")
+
+
+@pytest.mark.parametrize(
+    ("changes", "digest"),
+    [
+        ({}, "8f8f146eb205d597de5b9c71e91d5b7d2d3e59469f7caa3290d4cc6185f82c73"),
+        ({"settings_version": 3}, "6eec77a5b2e24fb30359c3fb561984db74cb6b39af318c199833cf7424a7688e"),
+        (
+            {"settings_version": 3, "derivation_digest": b"d" * 32},
+            "96da6221359142b4dede52025af7ec168e45584f67127dcac359c96f190c2866",
+        ),
+    ],
+    ids=["before snapshots of settings", "plain lines", "with a derivation"],
+)
+def test_the_digest_of_a_document_is_the_same_for_ever(changes, digest):
+    tax = {"label": "VAT", "rate": 1900, "category": "standard"}
+    item = Item(
+        id=UUID(int=1), type=ItemType.ONE_TIME, description="A", quantity=Decimal("1.5"), unit_price=Decimal("10"),
+        total=15, discount=0, tax_rate=Decimal(1900), taxes=[tax], tax_code=None, product_id=None, price_id=None,
+        period_start=None, period_end=None, metadata={"k": "v"},
+    )  # fmt: skip
+    content = Content(
+        id=UUID(int=2), customer_id=UUID(int=3), currency="EUR", items=[item], subtotal=15, discount=0, tax=3, total=18,
+        tax_breakdown=[{**tax, "taxable": 15, "tax": 3, "note": None}], due_date=AT, issued_at=AT, period_start=None,
+        period_end=None, subscription_id=None, skip_tax=False,
+    )  # fmt: skip
+    assert replace(content, **changes).digest(b"b" * 32).hex() == digest
+
+
 def test_every_field_of_the_buyer_and_the_salt_are_in_the_buyers_digest():
     known = BUYER.digest(b"s")
     for one in fields(Buyer):
@@ -239,3 +275,7 @@ def test_the_amount_due_is_what_is_neither_paid_nor_credited_and_never_negative(
     state = State("pending", "INV-1", AT, AT, amount_paid=paid, amount_credited=credited)
     body = invoice_body(replace(full_content(), total=total), BUYER, state)
     assert body["amountDue"] == max(0, total - paid - credited)
+
+
+def test_the_sum_of_usage_is_exact_however_many_digits_it_has():
+    assert usage_total(["9999999999999999.000000000001", "1"]) == Decimal("10000000000000000.000000000001")

@@ -207,6 +207,8 @@ def test_a_price_in_another_currency_is_converted_and_says_so(invoices, price):
     assert item["exchange"] == {
         "currency": "USD", "amount": 2_997, "rate": "0.9213", "date": "2026-01-01T00:00:00.000Z", "source": "ECB",
     }  # fmt: skip
+    (line,) = invoices.api.get(f"/api/invoices/{made['id']}/explain").json()["lines"]
+    assert [step["rounded"] for step in line["steps"]][-2:] == [2_997, 2_761]
     text = invoices.api.get(f"/api/invoices/{made['id']}/explain", Accept="text/plain").content.decode()
     assert "27.61 EUR" in text
     assert "0.9213" in text
