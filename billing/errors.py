@@ -218,6 +218,10 @@ class VersionOverlap(Conflict):
     code = "version_overlap"
     message = "Another version of the plan is in force in this time."
 
+    def __init__(self, message: str | None = None) -> None:
+        text = message or self.message
+        super().__init__(text, details=[Problem("startsAt", self.code, text)])
+
 
 class CouponExists(AlreadyExists):
     """409: another coupon of the tenant has this code."""

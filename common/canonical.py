@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -45,6 +45,11 @@ def typed_json(value: object) -> bytes:
     except orjson.JSONEncodeError:
         # Too big for 64 bits, or wrong: the careful way tells which.
         return canonical_json(value)
+
+
+def read_json(text: bytes) -> Any:
+    """The value of JSON, integers of any size: orjson reads those beyond 64 bits as floats. ValueError for no JSON."""
+    return json.loads(text)
 
 
 def sha256_of(value: object) -> bytes:

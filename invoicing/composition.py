@@ -157,6 +157,8 @@ def _positions(request: InvoiceRequest, *, currency: str, basis: Basis) -> tuple
         rated = rate(price.terms, _usage(asked, price, path), path=path)
         foreign = price.terms.currency != currency
         exchange = _exchange(price, currency=currency, basis=basis, path=path) if foreign else None
+        if foreign and abs(rated.amount) > MAX_AMOUNT:  # the document shows it beside what it comes to
+            raise AmountTooLarge()
         converted = None if exchange is None else _converted(rated.amount, exchange, rated, currency)
         positions += _rated(asked, price, rated, taxes(asked.tax_code or price.tax_code), exchange, converted)
         if converted is not None:
@@ -248,10 +250,10 @@ def _shown(rated: Rated, amount: int, converted: Converted | None) -> tuple[Deci
 
 
 def _unit_in(converted: Converted, unit_amount: int) -> int | None:
-    """A scaled unit amount in the other currency, where it has no more than twelve places."""
+    """A scaled unit amount in the other currency, where it has no more than twelve places and is no more than 10^15."""
     exact = unit_amount * converted.rate * 10 ** exponent(converted.target)
     unit, rest = divmod(exact, SCALE * 10 ** exponent(converted.source))
-    return None if rest else unit
+    return None if rest or unit > MAX_AMOUNT * SCALE else unit
 
 
 def _check_amounts(found: Total) -> None:

@@ -8,8 +8,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-from billing.rating.derivation import digest
+from billing.rating.derivation import digest, of_minimum
 from billing.rating.explain import explain_text, money_text
+from billing.rating.steps import steps_data
 from common.ids import encode_id
 from common.prefixes import INVOICE, INVOICE_ITEM
 from invoicing.content import Content, Item, number_out, plain
@@ -73,14 +74,16 @@ def explanation_text(one: Explained) -> str:
             amount = money_text(line_amount(item), currency)
             parts.append(f"{head}\n  {plain(item.quantity)} × {price} = {amount}\n")
         elif id(rating) in told:
-            parts.append(f"{head}\n  What the minimum adds: {money_text(line_amount(item), currency)}\n")
+            converted = of_minimum(rating)[1]
+            text = "" if converted is None else "\n" + explain_text(converted.derivation).rstrip("\n")
+            parts.append(f"{head}\n  What the minimum adds: {money_text(line_amount(item), currency)}{text}\n")
         else:
             told.add(id(rating))
-            converted = explain_text(rating["conversion"]) if "conversion" in rating else ""
+            text = explain_text(rating["conversion"]) if "conversion" in rating else ""
             line = ""
             if len(rating["lines"]) > 1:  # the minimum has a line of its own, and the amount is that of both
                 line = f"On this line: {money_text(line_amount(item), currency)}\n"
-            parts.append(f"{head}\n{explain_text(rating['derivation'])}{converted}{line}")
+            parts.append(f"{head}\n{explain_text(rating['derivation'])}{text}{line}")
     return "\n".join([*parts, explain_text(one.derivation["total"], names)])
 
 
@@ -90,11 +93,23 @@ def _by_line(derivation: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _steps(item: Item, rating: Mapping[str, Any] | None) -> Sequence[Any]:
-    """Those of the price; of what a minimum adds those of the minimum, for the others stand with the line before it."""
-    if rating is not None and item.type == ItemType.MINIMUM:
-        return [step for step in rating["derivation"]["steps"] if step["rule"] in _OF_MINIMUM]
+    """Those of the price; of what a minimum adds those of the minimum, for the others stand with the line before it.
+
+    Where there are both lines each ends with the step to its own amount.
+    """
     if rating is not None:
-        return [*rating["derivation"]["steps"], *(rating["conversion"]["steps"] if "conversion" in rating else [])]
+        steps = rating["derivation"]["steps"]
+        whole = rating["conversion"] if "conversion" in rating else rating["derivation"]
+        amount, (added, converted) = rating["derivation"]["amounts"]["amount"], of_minimum(rating)
+        of_it = [*steps, *(whole["steps"] if "conversion" in rating else [])]
+        if len(rating["lines"]) == 1:
+            return of_it
+        if item.type == ItemType.MINIMUM:
+            last = _less("minimum_adds", amount, "used", amount - added)
+            conversion = [] if converted is None else steps_data(converted.steps)
+            return [*(step for step in steps if step["rule"] in _OF_MINIMUM), last, *conversion]
+        less = added if converted is None else converted.amount
+        return [*of_it, _less("without_minimum", whole["amounts"]["amount"], "minimumAdds", less)]
     exact = Decimal(item.quantity) * Decimal(item.unit_price)
     return [
         {
@@ -103,6 +118,15 @@ def _steps(item: Item, rating: Mapping[str, Any] | None) -> Sequence[Any]:
             "formula": "round(quantity * unitPrice)", "exact": plain(exact), "rounded": line_amount(item),
         }
     ]  # fmt: skip
+
+
+def _less(rule: str, amount: int, name: str, less: int) -> dict[str, Any]:
+    """A step that takes off, in minor units: it is in no derivation, for the amounts there say it."""
+    rest = amount - less
+    return {
+        "rule": rule, "inputs": {"amount": amount, name: less}, "formula": f"amount - {name}", "exact": str(rest),
+        "rounded": rest,
+    }  # fmt: skip
 
 
 def _is(step: Mapping[str, Any], prefixes: tuple[str, ...]) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from billing.rating.commitments import Commitment, top_up
 from billing.rating.conversion import Converted, convert
 from billing.rating.coupons import coupon_from
+from billing.rating.decimals import scaled_text
 from billing.rating.discounting import discount
 from billing.rating.errors import InvalidDerivation, InvalidLine
 from billing.rating.lines import lines_from
@@ -56,7 +57,8 @@ def invoice_derivation(
 ) -> dict[str, Any]:  # fmt: skip
     """The derivation of a whole invoice: its total, and for lines that were rated how.
 
-    Each of `ratings` names the keys of the lines that its amount stands on: one, or a second for what a minimum added.
+    Each of `ratings` names the keys of the lines that its amount stands on: one, or a second for what a minimum added
+    (`of_minimum`).
     `conversions` are those of ratings in another currency than the invoice's, by their position in `ratings`; the lines
     then come to the converted amount. It is that of the whole rating: of two lines one takes what the other leaves.
     Raises `InvalidLine` when lines do not come to the amount, or a rating does not come to the invoice's currency.
@@ -74,6 +76,9 @@ def invoice_derivation(
         elif any(key not in amounts for key in keys) or sum(amounts[key] for key in keys) != amount:
             message = "The lines do not come to the rated amount."
             problems.append(Problem(f"ratings[{index}]", "invalid", message))
+        elif len(keys) > 1 and isinstance(rated, Rated) and amounts[keys[1]] != _added(rated.top_up, one):
+            message = "The second line is not what the minimum adds."
+            problems.append(Problem(f"ratings[{index}]", "invalid", message))
     if problems:
         raise InvalidLine(problems)
     prices: dict[int, dict[str, Any]] = {}
@@ -88,6 +93,23 @@ def invoice_derivation(
         ],
         "total": invoice.derivation,
     }
+
+
+def of_minimum(rating: Mapping[str, Any]) -> tuple[int, Converted | None]:
+    """What a minimum adds to one of an invoice's ratings, in minor units of the price's currency, and converted where
+    the rating is. Where that is a line of its own, the other line has what it leaves of the whole."""
+    added = rating["derivation"]["amounts"].get("topUp", 0)
+    if "conversion" not in rating:
+        return added, None
+    inputs = rating["conversion"]["inputs"]
+    return added, convert(added, inputs["rate"], source=inputs["from"], target=inputs["to"])
+
+
+def _added(top_up: int, converted: Converted | None) -> int:
+    if converted is None:
+        return top_up
+    rate_ = scaled_text(converted.rate)
+    return convert(top_up, rate_, source=converted.source, target=converted.target).amount
 
 
 def _derived(rated: Rated | Commitment, prices: dict[int, dict[str, Any]]) -> dict[str, Any]:
@@ -217,6 +239,11 @@ def _replay_invoice(derivation: Mapping[str, Any]) -> Replay:
         stated = sum(lines[key] for key in keys) if known else None
         if stated != final["amounts"]["amount"]:
             found.append(Difference(f"{path}.lines", stated, final["amounts"]["amount"]))
+        elif isinstance(keys, list) and len(keys) > 1 and final["kind"] != "commitment":
+            added, converted = of_minimum(part)
+            second = added if converted is None else converted.amount
+            if lines[keys[1]] != second:
+                found.append(Difference(f"{path}.lines[1]", lines[keys[1]], second))
         parts.append({"lines": keys, **part})
     computed = {**derivation, "ratings": parts, "total": whole.computed}
     if not isinstance(derivation.get("currency"), str) or derivation["currency"] != whole.computed["currency"]:

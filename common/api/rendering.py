@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -11,8 +12,11 @@ from common.files import File
 
 
 def dumps(value: Any) -> bytes:
-    """JSON bytes; integers beyond 64 bits never occur in answers (amounts are bounded by 10^15)."""
-    return orjson.dumps(value)
+    """JSON bytes. Amounts are bounded by 10^15, but a step on the way to one may be an integer beyond 64 bits."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def json_response(status: int, value: Any, *, headers: dict[str, str] | None = None) -> HttpResponse:

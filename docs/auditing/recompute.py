@@ -337,6 +337,15 @@ RULES_WITH_COUPONS = {"discount": discount, "total": total}
 VERSIONS = (1, 2)
 
 
+def of_minimum(rating: dict[str, Any]) -> int:
+    """What a minimum adds, in the currency of the invoice."""
+    added: int = rating["derivation"]["amounts"].get("topUp", 0)
+    if "conversion" not in rating:
+        return added
+    inputs = {**rating["conversion"]["inputs"], "amount": added}
+    return int(conversion(inputs)["amount"])
+
+
 def check(derivation: dict[str, Any], name: str = "") -> list[str]:
     """What does not fit, each with its place; nothing when everything does."""
     version, kind = derivation["version"], derivation["kind"]
@@ -361,6 +370,8 @@ def check(derivation: dict[str, Any], name: str = "") -> list[str]:
                 found.append(f"{where}this is not in the currency of the invoice")
             if sum(lines[key] for key in one["lines"]) != final["amounts"]["amount"]:
                 found.append(f"{where}the invoice has another amount than was rated")
+            elif len(one["lines"]) > 1 and lines[one["lines"][1]] != of_minimum(one):
+                found.append(f"{where}the second line is not what the minimum adds")
         return found
     if kind == "conversion" and derivation["inputs"]["to"] != derivation["currency"]:
         return [f"{name}currency is another than that of the conversion"]

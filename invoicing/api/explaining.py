@@ -27,6 +27,8 @@ from tenants.scope import tenant_scope
 
 TEXT: Final = "text/plain"
 
+LAST_YEAR: Final = 9000
+
 
 class UsageInput(InputSerializer):
     """Usage of a price as it may be by then. One that charges for each transaction stands among the items instead."""
@@ -52,6 +54,9 @@ class PreviewInput(InvoiceInput):
         if len(attrs.get("items", ())) + len(attrs.get("usage", ())) > MAX_ITEMS:
             text = f"At most {MAX_ITEMS} items and usages together."
             raise serializers.ValidationError({"usage": refuse("too_long", text).detail})
+        if "at" in attrs and attrs["at"].year >= LAST_YEAR:
+            text = f"Before the year {LAST_YEAR}: the calendar must have room for the due date."
+            raise serializers.ValidationError({"at": refuse("too_large", text).detail})
 
 
 class StepOutput(serializers.Serializer[Any]):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-import orjson
-
 from billing.models import Customer
+from common.canonical import read_json
 from invoicing.composition import compose
 from invoicing.content import Content
 from invoicing.derivations import derivation_of
@@ -45,7 +44,7 @@ def derived(content: Content) -> dict[str, Any]:
     """The derivation of what has just been composed."""
     if content.derivation is None:
         return derivation_of(content)
-    found: dict[str, Any] = orjson.loads(content.derivation)
+    found: dict[str, Any] = read_json(content.derivation)
     return found
 
 
@@ -54,5 +53,5 @@ def stored_derivation(invoice: Invoice) -> dict[str, Any] | None:
     if invoice.derivation_digest is None:
         return None
     row = InvoiceDerivation.objects.get(tenant_id=invoice.tenant_id, invoice_id=invoice.id)
-    found: dict[str, Any] = orjson.loads(bytes(row.body))
+    found: dict[str, Any] = read_json(bytes(row.body))
     return found

@@ -10,9 +10,8 @@ from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-
 from billing.rating.derivation import replay
+from common.canonical import read_json
 from common.errors import InvalidRequest
 from common.ids import encode_id
 from common.prefixes import PLAN
@@ -109,7 +108,7 @@ def _differences(invoice: Invoice, items: Sequence[InvoiceItem], body: bytes | N
         found = hashlib.sha256(body).digest()
         if found != content.derivation_digest:
             yield "derivation", "another digest than the invoice's", found.hex()
-        derivation = orjson.loads(body)
+        derivation = read_json(body)
         again = replay(derivation)
         for one in again.differences:
             yield f"derivation.{one.path}", one.stated, one.computed

@@ -120,7 +120,8 @@ def test_windows_never_overlap(api: Api, shop: Catalogue) -> None:
         {"startsAt": FEB}, {"startsAt": JAN}, {"startsAt": JAN, "endsAt": MAR}, {"startsAt": JAN, "endsAt": APR},
         {}, {"startsAt": "2100-02-15T00:00:00Z", "endsAt": "2100-02-16T00:00:00Z"},
     ):  # fmt: skip
-        assert refusal(publish(api, plan, 2, **window)) == (409, "version_overlap")
+        refused = publish(api, plan, 2, **window)
+        assert (refusal(refused), problems(refused, 409)) == ((409, "version_overlap"), {"startsAt": "version_overlap"})
     assert problems(publish(api, plan, 2, startsAt=MAR, endsAt=MAR)) == {"endsAt": "too_small"}
     assert problems(publish(api, plan, 2, startsAt="2100-01-01T00:00:00", endsAt="x")) == {
         "startsAt": "invalid_datetime", "endsAt": "invalid_datetime",

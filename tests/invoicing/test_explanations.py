@@ -96,8 +96,24 @@ def test_a_minimum_is_explained_by_its_own_steps_and_the_price_by_all(invoices, 
     used, minimum, setup = explain(invoices, made).json()["lines"]
     rules = [[step["rule"] for step in line["steps"]] for line in (used, minimum, setup)]
     of_minimum = ["minimum_share", "minimum"] if metered else ["minimum_spend"]
-    assert rules[1:] == [of_minimum, ["given"]]
+    assert rules[1:] == [[*of_minimum, "minimum_adds"], ["given"]]
     assert set(of_minimum) < set(rules[0])
+    assert rules[0][-1] == "without_minimum"
+    assert [line["steps"][-1]["rounded"] for line in (used, minimum, setup)] == [15, 985, 66]
+
+
+def test_a_minimum_in_another_currency_is_told_to_the_amounts_of_both_lines(invoices, price):
+    rate = {"from": "USD", "to": "JPY", "rate": "151.37", "validFrom": "2020-01-01T00:00:00Z"}
+    assert invoices.api.post("/api/exchange-rates", rate).status_code == 201
+    dollars = price(currency="USD", unitAmount=416, minimumSpend=1_000)
+    made = invoices.make(currency="JPY", items=[{"priceId": dollars}])
+    assert [item["total"] for item in made["items"]] == [630, 884]
+    used, minimum = explain(invoices, made).json()["lines"]
+    assert [line["steps"][-1]["rounded"] for line in (used, minimum)] == [630, 884]
+    last = minimum["steps"][-1]
+    assert (last["rule"], last["inputs"]["amount"], last["exact"]) == ("conversion", 584, "884.0008")
+    text = explain(invoices, made, Accept="text/plain").content.decode()
+    assert "5.84 USD at 151.37" in text
 
 
 def test_the_text_counts_one_as_one_and_names_the_lines_of_shares(invoices, settings_of, price):

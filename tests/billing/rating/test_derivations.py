@@ -301,3 +301,21 @@ def test_fractions_of_a_cent_are_told_exactly_or_marked_as_cut():
     assert money_text(Fraction("0.0000000001"), "EUR") == "0.000000000001 EUR"
     assert money_text(Fraction(100, 3), "EUR") == "0.33333333… EUR"
     assert money_text(Fraction(-2, 3), "JPY") == "-0.666666… JPY"
+
+
+def test_what_a_line_and_its_minimum_share_is_fixed_by_the_minimum():
+    whole, ratings = invoice()
+    derivation = as_read(invoice_derivation(whole, ratings))
+    calls, minimum = derivation["total"]["inputs"]["lines"][:2]
+    calls["amount"] -= 100
+    minimum["amount"] += 100
+    moved = {**derivation, "total": as_read(replay(derivation["total"]).computed)}
+    assert problems_of(moved) == ["calls, minimum: the second line is not what the minimum adds"]
+    assert [one.path for one in replay(moved).differences] == ["ratings[0].lines[1]"]
+
+
+def test_a_minimum_on_a_line_of_its_own_is_what_it_adds():
+    whole, [(keys, calls), commitment] = invoice()
+    with pytest.raises(InvalidLine) as refused:
+        invoice_derivation(whole, [(keys[::-1], calls), commitment])
+    assert [one.path for one in refused.value.details] == ["ratings[0]"]

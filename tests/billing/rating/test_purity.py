@@ -11,7 +11,7 @@ from tests.architecture.test_rules import imported
 
 ALLOWED = {
     "__future__", "billing.rating", "collections.abc", "common.canonical", "common.currencies", "common.errors",
-    "common.money", "dataclasses", "decimal", "enum", "fractions", "math", "re", "types", "typing",
+    "common.money", "dataclasses", "decimal", "enum", "fractions", "functools", "math", "re", "types", "typing",
 }  # fmt: skip
 
 
