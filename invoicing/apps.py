@@ -23,6 +23,7 @@ class InvoicingConfig(AppConfig):
         guards = import_module("invoicing.guards")  # models can be imported only now
         in_use_guards.register("invoicing.invoices", guards.customer_in_use, entity="customer")
         in_use_guards.register("invoicing.drafts", guards.coupon_on_drafts, entity="coupon")
+        in_use_guards.register("invoicing.prices_of_drafts", guards.price_on_drafts, entity="price")
         retention_blockers.register("invoicing.unfinished", guards.unfinished_invoices)
         erasers.register("invoicing.invoices", import_module("invoicing.erasing").InvoiceTraces())
         mailing = import_module("invoicing.services.mailing")

@@ -1,4 +1,4 @@
-"""What invoicing answers when lower apps ask whether a customer may be deleted or erased."""
+"""What invoicing answers when lower apps ask whether something may be deleted, erased or changed."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ def coupon_on_drafts(*, tenant_id: UUID, object_id: UUID) -> str | None:
     named = [{"couponId": encode_id(COUPON, object_id)}]
     drafts = Invoice.objects.filter(tenant_id=tenant_id, status=InvoiceStatus.DRAFT, coupons__contains=named).count()
     return _count(drafts, "draft invoice") if drafts else None
+
+
+def price_on_drafts(*, tenant_id: UUID, object_id: UUID) -> str | None:
+    """A draft says how much of a price was used: units, or transactions, as the price counts."""
+    drafts = Invoice.objects.filter(tenant_id=tenant_id, status=InvoiceStatus.DRAFT)
+    naming = drafts.filter(items__price_id=object_id).distinct().count()
+    return _count(naming, "draft invoice") if naming else None
 
 
 def unfinished_invoices(*, tenant_id: UUID, customer_id: UUID) -> str | None:

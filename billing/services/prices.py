@@ -11,10 +11,12 @@ from billing.enums import FeatureStatus, FeatureType
 from billing.errors import FeatureArchived, FeatureNotCounted, PriceInUse
 from billing.models import Feature, Price
 from billing.price_terms import TERMS, changed_terms, definition_from
+from billing.rating.prices import OF_TRANSACTIONS
 from billing.selectors import get_feature, get_product, lock_price
 from billing.services.references import require_no_meter
 from common.api.names import camel
 from common.metadata import merged_metadata
+from tenants.registries import reasons_in_use
 
 _ALWAYS = ("active", "metadata")
 
@@ -45,8 +47,8 @@ def update_price(
 ) -> Price:
     """The price with `changes` (by column, and `meter_id`) and `terms` applied; None clears, metadata are merged.
 
-    Raises `NotFound`, `PriceInUse` when something else than `active` and `metadata` would differ, and what
-    `create_price` raises.
+    Raises `NotFound`, `PriceInUse` when something else than `active` and `metadata` of a used price would differ, or a
+    price on drafts would count transactions instead of units, and what `create_price` raises.
     """
     price = lock_price(tenant_id=tenant_id, price_id=price_id)
     changed = dict(changes)
@@ -62,6 +64,12 @@ def update_price(
         return price
     if price.used_at is not None and set(differing) - set(_ALWAYS):
         raise PriceInUse(_final_paths(price, differing, terms))
+    # What stands on a draft as 900 units would be read as one transaction of 900, or the other way round.
+    of_transactions = {
+        one["model"] in OF_TRANSACTIONS for one in (price.definition, differing.get("definition")) if one
+    }
+    if len(of_transactions) > 1 and reasons_in_use("price", tenant_id=tenant_id, object_id=price.id):
+        raise PriceInUse(["model"])
     for name, value in differing.items():
         setattr(price, name, value)
     price.updated_at = at

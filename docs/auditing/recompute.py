@@ -178,9 +178,7 @@ def take_coupons(inputs: dict[str, Any], version: int) -> tuple[list[int], list[
     return left, taken
 
 
-def beside_credits(
-    lines: list[dict[str, Any]], left: list[int], weights: list[Fraction], wanted: int
-) -> list[int]:  # fmt: skip
+def beside_credits(lines: list[dict[str, Any]], left: list[int], weights: list[Fraction], wanted: int) -> list[int]:
     """What a coupon takes where there are credits: no kind of taxes, and not the invoice, falls below 0 by it."""
     everything = sum(left)
     if everything < 0 or not stands(lines, left):

@@ -314,55 +314,6 @@ def test_a_price_of_another_tenant_does_not_exist(invoices, other_invoices, pric
     assert refusal(answer) == (404, "not_found", "items[0].priceId")
 
 
-def test_transactions_are_charged_one_by_one(invoices, price):
-    fee = price(model="percentage", rate="1.5", fixedAmount=10)
-    made = invoices.make(items=[{"priceId": fee, "transactions": [90_000, 4_000, "33.3"], "description": "Fees"}])
-    (item,) = made["items"]
-    assert (item["total"], item["usage"], made["total"]) == (1_440, "94033.3", 1_440)
-    draft = invoices.draft(items=[{"priceId": fee, "transactions": [90_000, 4_000, "33.3"]}])
-    assert invoices.patch(draft, {"skipTax": True}).json()["total"] == 1_440
-    (item,) = invoices.act(draft, "finalise").json()["items"]
-    assert (item["total"], item["usage"]) == (1_440, "94033.3")
-    proven(invoices)
-
-
-@pytest.mark.parametrize("quantity", [{}, {"quantity": 1}, {"quantity": "90000"}], ids=["none", "one", "an amount"])
-@pytest.mark.parametrize(
-    "terms",
-    [{"model": "percentage", "rate": "1.5"}, {"model": "graduated_percentage", "tiers": [{"upTo": None, "rate": 2}]}],
-    ids=lambda terms: terms["model"],
-)
-def test_a_price_that_charges_for_transactions_takes_no_quantity(invoices, price, terms, quantity):
-    asked = {"userId": "u", "items": [SETUP, {"priceId": price(**terms), **quantity}]}
-    for path, more in (("", {}), ("", {"draft": True}), ("/preview", {})):
-        answer = invoices.api.post(f"/api/invoices{path}", {**asked, **more})
-        assert refusal(answer) == (400, "validation_error", "items[1].transactions")
-    with tenant_scope(invoices.tenant.id):
-        assert not Invoice.objects.exists()
-
-
-def test_usage_of_a_price_that_charges_for_transactions_stands_among_the_items(invoices, price):
-    usage = [{"priceId": price(model="percentage", rate="1.5"), "quantity": 90_000}]
-    answer = invoices.api.post("/api/invoices/preview", {"userId": "u", "usage": usage})
-    assert refusal(answer) == (400, "validation_error", "usage[0].quantity")
-
-
-def test_a_draft_keeps_its_one_transaction(invoices, price):
-    fee = price(model="percentage", rate="1.5", fixedAmount=10)
-    draft = invoices.draft(items=[{"priceId": fee, "transactions": [90_000]}])
-    changed = invoices.api.patch(f"/api/invoices/{draft['id']}", {"skipTax": True}).json()
-    assert (changed["total"], changed["items"][0]["usage"]) == (1_360, 90_000)
-    assert invoices.act(draft, "finalise").json()["total"] == 1_360
-    proven(invoices)
-
-
-def test_an_invoice_has_no_more_transactions_than_can_be_explained(invoices, price):
-    fee = {"priceId": price(model="percentage", rate="1"), "transactions": [1] * 1000}
-    answer = invoices.api.post("/api/invoices/preview", {"userId": "u", "items": [fee] * 11})
-    assert refusal(answer) == (400, "validation_error", "items[10].transactions")
-    assert invoices.api.post("/api/invoices/preview", {"userId": "u", "items": [fee]}).status_code == 200
-
-
 def test_the_line_of_a_minimum_keeps_its_id_when_the_draft_is_finalised(invoices, price):
     draft = invoices.draft(items=[{"priceId": price(unitAmount=3, minimumSpend=500)}, SETUP])
     ids = [item["id"] for item in draft["items"]]
