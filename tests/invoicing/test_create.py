@@ -16,7 +16,8 @@ FIELDS = {
 }  # fmt: skip
 ITEM_FIELDS = {
     "id", "object", "description", "quantity", "unitPrice", "total", "discount", "taxRate", "taxes", "taxCode",
-    "productId", "priceId", "type", "usage", "taxBehavior", "exchange", "periodStart", "periodEnd", "metadata",
+    "productId", "priceId", "planId", "type", "usage", "taxBehavior", "exchange", "periodStart", "periodEnd",
+    "metadata",
 }  # fmt: skip
 
 

@@ -123,7 +123,7 @@ ALTERED = {
     "another amount, with a digest that fits": (
         2, rewritten('"subtotal":900', '"subtotal":901'), "derivation.total.amounts.subtotal",
     ),
-    "another version, with a digest that fits": (2, rewritten('"version":1', '"version":9'), "derivation.version"),
+    "another version, with a digest that fits": (2, rewritten('"version":2', '"version":9'), "derivation.version"),
     "inputs that are none, with a digest that fits": (
         2, rewritten('"coupons":[{', '"coupons":[7,{'), "derivation.total.inputs.coupons[0]",
     ),
