@@ -6,8 +6,6 @@ import collections
 import functools
 import http.client
 import json
-import os
-import signal
 import socket
 import threading
 import time
@@ -103,12 +101,10 @@ def play(instance: Instance, *, events: int, kills: int, kill_every: float, pati
             before = len(sink.received)
             time.sleep(kill_every)
             wait_until(functools.partial(came_after, before), "a worker that delivers")
-            victim = instance.pid("worker")
-            os.kill(victim, signal.SIGKILL)
-            killed.append((victim, time.time()))
+            killed.append((instance.kill("worker"), time.time()))
             if number == kills // 2:
                 instance.redis().flushall()
-                os.kill(instance.pid("redis"), signal.SIGKILL)
+                instance.kill("redis")
 
     # While workers die there is always something to deliver.
     pace = CLIENTS * kills * (kill_every + 2) / events

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import http.client
 import json
-import os
 import random
-import signal
 import threading
 import time
 from collections import Counter
@@ -118,12 +115,8 @@ def play(instance: Instance, *, keys: int, kills: tuple[str, ...]) -> None:
     def killer() -> None:
         for name in kills:
             time.sleep(1.5)
-            wait_until(functools.partial(instance.pid, name), name)
-            try:
-                os.kill(instance.pid(name), signal.SIGKILL)
-                killed.append(name)
-            except ProcessLookupError:
-                pass
+            instance.kill(name)
+            killed.append(name)
 
     threads = [threading.Thread(target=client) for _ in range(CLIENTS)] + [threading.Thread(target=killer)]
     for thread in threads:

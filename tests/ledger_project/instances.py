@@ -108,6 +108,26 @@ class Instance:
         except (FileNotFoundError, ValueError):
             return 0
 
+    def kill(self, name: str) -> int:
+        """Kill `name` with -9, once its pid file says what to kill, and say what that was.
+
+        While the supervisor starts it anew the file is gone or empty; and a kill of 0 would be one of ourselves.
+        """
+        killed: list[int] = []
+
+        def struck() -> bool:
+            pid = self.pid(name)
+            try:
+                if pid:
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
+            except ProcessLookupError:
+                pass
+            return bool(killed)
+
+        wait_until(struck, f"a {name} to kill")
+        return killed[0]
+
     def query(self, statement: str, *, role: str = "ledger_owner") -> list[tuple[Any, ...]]:
         """Rows, as the owner, or as `ledger_backup` those of all tenants."""
         url = self.urls()["databaseOwnerUrl"].replace("ledger_owner@", f"{role}@")

@@ -98,8 +98,7 @@ def test_a_killed_server_is_started_again_with_its_data(start, name):
     run.redis().set("kept", "7")
     time.sleep(1.1)  # Redis syncs its file once a second
     for _ in range(3):
-        former = run.pid(name)
-        os.kill(former, signal.SIGKILL)
+        former = run.kill(name)
         wait_until(partial(is_new_and_works, run, name, former), "restart")
     assert run.query("SELECT n FROM kept") == [(7,)]
     assert run.redis().get("kept") == b"7"

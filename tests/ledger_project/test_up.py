@@ -61,7 +61,7 @@ def test_what_is_killed_is_started_again_and_leaves_nothing(running):
     for name in PROCESSES:
         former = running.pid(name)
         family = {former} | descendants(former)
-        os.kill(former, signal.SIGKILL)
+        assert running.kill(name) == former
         wait_until(partial(replaced, running, name, former), f"restart of {name}")
         wait_until(partial(all_gone, family), f"end of the former {name}")
     assert running.process.poll() is None
