@@ -130,7 +130,7 @@ def _once(
     result, refusal = _drain(pgconn)
     pgconn.exit_pipeline_mode()
     if refusal is not None:
-        raise psycopg.errors.error_from_result(refusal)
+        raise _error(refusal)
     if result is None:
         return []
     return [tuple(result.get_value(row, column) for column in range(result.nfields)) for row in range(result.ntuples)]
@@ -145,7 +145,14 @@ def _prepare(pgconn: pq.abc.PGconn, name: bytes, sql: bytes) -> None:
 
 def _require(result: pq.abc.PGresult) -> None:
     if result.status == pq.ExecStatus.FATAL_ERROR:
-        raise psycopg.errors.error_from_result(result)
+        raise _error(result)
+
+
+def _error(result: pq.abc.PGresult) -> psycopg.Error:
+    """What the server refuses, by its SQLSTATE; without one it is libpq that speaks, because the server is gone."""
+    if result.error_field(pq.DiagnosticField.SQLSTATE) is None:
+        return psycopg.OperationalError(result.get_error_message())
+    return psycopg.errors.error_from_result(result)
 
 
 def _wait(waiting: select.poll, deadline: float) -> None:

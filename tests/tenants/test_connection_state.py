@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from tenants.context import Actor, ActorType, Context
 from tenants.models import Tenant, TenantSettings
 from tenants.scope import state_reason, tenant_scope
-from tenants.statement import HotStatement
+from tenants.statement import HotStatement, _prepare
 from tests.clients import Api
 from tests.conftest import owner_connection
 
@@ -202,6 +204,14 @@ def test_a_hot_statement_with_an_impossible_parameter_is_refused_and_the_connect
         SET_RATE.run(context_of(tenant), ["much"])
     assert_nothing_is_left()
     assert SET_RATE.run(context_of(tenant), [6]) == [(b"6",)]
+
+
+def test_a_server_that_is_gone_while_a_statement_is_prepared_is_unavailable_and_not_a_mistake() -> None:
+    with owner_connection() as raw:
+        with socket.socket(fileno=os.dup(raw.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(psycopg.OperationalError):
+            _prepare(raw.pgconn, b"test_gone", b"SELECT 1")
 
 
 def test_a_hot_statement_whose_preparation_is_refused_leaves_the_connection_usable(tenant: Tenant) -> None:
